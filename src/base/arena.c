@@ -1,0 +1,77 @@
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHUNK_SIZE = 64 * 1024, ALIGNMENT = 16 };
+
+struct ArenaChunk {
+    ArenaChunk *older;
+    _Alignas(ALIGNMENT) char data[];
+};
+
+_Noreturn void memory_exhausted(void) {
+    static const char message[] = "mecha: error: out of memory\n";
+    ssize_t written = write(STDERR_FILENO, message, sizeof message - 1);
+    (void)written;
+    exit(1);
+}
+
+size_t memory_size(size_t count, size_t size) {
+    size_t product;
+    if (__builtin_mul_overflow(count, size, &product))
+        memory_exhausted();
+    return product;
+}
+
+void *memory_grow(void *data, size_t size) {
+    void *grown = realloc(data, size);
+    if (grown == NULL && size > 0)
+        memory_exhausted();
+    return grown;
+}
+
+static ArenaChunk *chunk_new(size_t size, ArenaChunk *older) {
+    ArenaChunk *chunk = memory_grow(NULL, sizeof(ArenaChunk) + size);
+    memset(chunk->data, 0, size);
+    chunk->older = older;
+    return chunk;
+}
+
+void *arena_alloc(Arena *arena, size_t size) {
+    if (size > SIZE_MAX / 2)
+        memory_exhausted();
+    size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (size > CHUNK_SIZE / 4 && arena->chunk != NULL) {
+        /* A large object gets a chunk of its own, behind the one that still has room. */
+        arena->chunk->older = chunk_new(size, arena->chunk->older);
+        return arena->chunk->older->data;
+    }
+    if (arena->chunk == NULL || (size_t)(arena->end - arena->next) < size) {
+        size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+        arena->chunk = chunk_new(room, arena->chunk);
+        arena->next = arena->chunk->data;
+        arena->end = arena->next + room;
+    }
+    void *data = arena->next;
+    arena->next += size;
+    return data;
+}
+
+void *arena_copy(Arena *arena, const void *data, size_t size) {
+    void *copy = arena_alloc(arena, size);
+    if (size > 0)
+        memcpy(copy, data, size);
+    return copy;
+}
+
+void arena_free(Arena *arena) {
+    for (ArenaChunk *chunk = arena->chunk; chunk != NULL;) {
+        ArenaChunk *older = chunk->older;
+        free(chunk);
+        chunk = older;
+    }
+    *arena = (Arena){0};
+}

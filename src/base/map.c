@@ -1,0 +1,81 @@
+#include "base/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint32_t index_find(const HashIndex *index, uint64_t hash, IndexEqual *equal, const void *context,
+                    const void *wanted) {
+    if (index->count == 0)
+        return INDEX_NONE;
+    size_t mask = index->capacity - 1;
+    for (size_t at = hash & mask;; at = (at + 1) & mask) {
+        IndexSlot slot = index->slots[at];
+        if (slot.item == 0)
+            return INDEX_NONE;
+        if (slot.tag == (uint32_t)(hash >> 32) && equal(context, wanted, slot.item - 1))
+            return slot.item - 1;
+    }
+}
+
+static void place(HashIndex *index, uint64_t hash, uint32_t item) {
+    size_t mask = index->capacity - 1;
+    size_t at = hash & mask;
+    while (index->slots[at].item != 0)
+        at = (at + 1) & mask;
+    index->slots[at] = (IndexSlot){(uint32_t)(hash >> 32), item + 1};
+    index->hashes[at] = hash;
+}
+
+static void grow(HashIndex *index) {
+    HashIndex old = *index;
+    index->capacity = old.capacity == 0 ? 16 : old.capacity * 2;
+    index->slots = memory_grow(NULL, memory_size(index->capacity, sizeof *index->slots));
+    index->hashes = memory_grow(NULL, memory_size(index->capacity, sizeof *index->hashes));
+    memset(index->slots, 0, index->capacity * sizeof *index->slots);
+    for (size_t i = 0; i < old.capacity; i++)
+        if (old.slots[i].item != 0)
+            place(index, old.hashes[i], old.slots[i].item - 1);
+    free(old.slots);
+    free(old.hashes);
+}
+
+void index_add(HashIndex *index, uint64_t hash, uint32_t item) {
+    if (index->count + 1 > index->capacity / 4 * 3)
+        grow(index);
+    place(index, hash, item);
+    index->count++;
+}
+
+void index_free(HashIndex *index) {
+    free(index->slots);
+    free(index->hashes);
+    *index = (HashIndex){0};
+}
+
+static bool same_name(const void *context, const void *wanted, uint32_t item) {
+    return text_equal(((const Names *)context)->texts[item], *(const Text *)wanted);
+}
+
+uint32_t names_find(const Names *names, Text text) {
+    return index_find(&names->index, text_hash(text), same_name, names, &text);
+}
+
+uint32_t names_add(Names *names, Text text) {
+    uint32_t found = names_find(names, text);
+    if (found != INDEX_NONE)
+        return found;
+    if (names->count == names->capacity) {
+        names->capacity = names->capacity == 0 ? 16 : names->capacity * 2;
+        names->texts =
+            memory_grow(names->texts, memory_size(names->capacity, sizeof *names->texts));
+    }
+    names->texts[names->count] = text_copy(names->arena, text);
+    index_add(&names->index, text_hash(text), (uint32_t)names->count);
+    return (uint32_t)names->count++;
+}
+
+void names_free(Names *names) {
+    free(names->texts);
+    index_free(&names->index);
+    *names = (Names){0};
+}

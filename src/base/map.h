@@ -1,0 +1,51 @@
+/* A hash index: from a 64-bit hash to the places (32-bit numbers) of the caller's own array that
+ * have it.
+ *
+ * The caller keeps the items; the index only finds candidates, and asks EQUAL to confirm each. */
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
+
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { INDEX_NONE = UINT32_MAX };
+
+typedef struct IndexSlot {
+    uint32_t tag;  /* the upper half of the hash */
+    uint32_t item; /* its place plus one; 0: free */
+} IndexSlot;
+
+/* A zeroed HashIndex is an empty one. */
+typedef struct HashIndex {
+    IndexSlot *slots;
+    uint64_t *hashes; /* of the slots, for growing */
+    size_t capacity, count;
+} HashIndex;
+
+typedef bool IndexEqual(const void *context, const void *wanted, uint32_t item);
+
+/* The item with HASH for which EQUAL(context, wanted, item) holds, or INDEX_NONE. */
+uint32_t index_find(const HashIndex *index, uint64_t hash, IndexEqual *equal, const void *context,
+                    const void *wanted);
+/* ITEM must not be there yet. */
+void index_add(HashIndex *index, uint64_t hash, uint32_t item);
+void index_free(HashIndex *index);
+
+/* Names made unique: every distinct text has one number, 0, 1, 2, … in order of arrival.
+ * The texts are copied into the arena. */
+typedef struct Names {
+    Arena *arena;
+    Text *texts;
+    size_t count, capacity;
+    HashIndex index;
+} Names;
+
+uint32_t names_add(Names *names, Text text);
+/* INDEX_NONE where the text was never added. */
+uint32_t names_find(const Names *names, Text text);
+void names_free(Names *names);
+
+#endif

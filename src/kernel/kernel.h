@@ -1,0 +1,127 @@
+/* The streamed primitives: one set of loops, written once in plain C (kernel/body.h) and compiled
+ * for several instruction sets. All builds give the same bits: no contraction, sums in fixed lanes.
+ *
+ * A loop works on a tile: N elements (0 to any number) in the compute type, float or double, within
+ * one thread's L1/L2 cache. A `const Kernels *` is passed, not global, so that tests run every
+ * build that the CPU has. */
+#ifndef KERNEL_KERNEL_H
+#define KERNEL_KERNEL_H
+
+#include "tensor/dtype.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum OpCode {
+#define OP(id, name, arity, doc) OP_##id,
+#include "kernel/op.def"
+#undef OP
+    OP_COUNT
+} OpCode;
+
+typedef struct OpInfo {
+    Text name;
+    unsigned arity;
+    Text doc;
+} OpInfo;
+extern const OpInfo op_info[OP_COUNT];
+
+/* The arithmetic of a merge. */
+typedef enum Compute { COMPUTE_F32, COMPUTE_F64 } Compute;
+
+/* dst[i] = op(a[i], b[i], c[i]). Operands are float or double after the compute type of the table.
+ * `dst` may be the same tile as an operand, but may not overlap one otherwise. Which operands are
+ * UNIFORM (one value, at index 0, for all i) is part of the choice of loop: bit 0 for a, bit 1 for
+ * b, bit 2 for c. All-uniform is not provided. */
+typedef void MapLoop(void *dst, const void *a, const void *b, const void *c, size_t n);
+
+/* Converts N stored elements (aligned to nothing) to the compute type, exactly or rounded to
+ * nearest even. Returns whether all are finite. BOOL: any byte but 0 is 1. */
+typedef bool LoadLoop(void *dst, const void *stored, size_t n);
+
+/* Converts to the stored type: floats to nearest even (f8_e4m3: overflow to NaN, as torch and the
+ * OCP standard without saturation; check the golden and torch conventions), integers half to even
+ * and saturating (NaN to 0), BOOL: 0 is false, the rest true. */
+typedef void StoreLoop(void *stored, const void *src, size_t n);
+
+/* Reductions add a tile to accumulators of FIXED shape, so that the result depends on the order of
+ * tiles alone. */
+enum { REDUCE_LANES = 16 };
+typedef enum ReduceKind {
+    REDUCE_SUM,
+    REDUCE_MIN,
+    REDUCE_MAX,
+    REDUCE_ANY,
+    REDUCE_DOT,
+    REDUCE_KIND_COUNT
+} ReduceKind;
+typedef struct Accumulator {
+    double lanes[REDUCE_LANES];
+} Accumulator;
+/* Element i of the tile goes to lane i % REDUCE_LANES. SUM adds; DOT adds a[i] * b[i], the product
+ * exact or rounded once in f64; MIN and MAX keep NaN once seen; ANY is 1 where some element is not
+ * 0 (NaN counts as not 0). B is used by DOT alone. */
+typedef void ReduceLoop(Accumulator *accumulator, const void *a, const void *b, size_t n);
+
+/* Rows: for r < rows, the reduction of src[r * length .. + length), each a sum in f64 over the same
+ * lanes and the fixed tree of accumulator_result, rounded once to the compute type. dst has one
+ * element a row. */
+typedef void RowLoop(void *dst, const void *a, const void *b, size_t rows, size_t length);
+/* dst[r * length + i] = src[r] */
+typedef void ExpandLoop(void *dst, const void *src, size_t rows, size_t length);
+/* Columns: accumulators[i] += src[i] and so on, elementwise in f64. */
+typedef void ColumnLoop(double *accumulators, const void *a, const void *b, size_t n);
+
+/* Selection by radix: for every element whose ordered key has PREFIX in the bits above SHIFT +
+ * BITS, counts the value of the BITS bits above SHIFT. The ordered key of x is its bit pattern (32
+ * or 64 bits), made to order as unsigned numbers as x does: negative ones inverted, positive ones
+ * with the sign bit set; NaN of either sign last; -0 as +0. */
+typedef void HistogramLoop(uint32_t *counts, const void *a, size_t n, uint64_t prefix,
+                           unsigned shift, unsigned bits);
+
+/* dst[i] = the value of `a` rounded to DTYPE and back (as cast to that dtype; floats nearest even,
+ * integers towards zero, wrapping never: saturating). */
+typedef void QuantiseLoop(void *dst, const void *a, size_t n);
+
+typedef struct KernelTable {
+    MapLoop *map[OP_COUNT][8]; /* by uniform mask; NULL where the mask does not fit the arity, or is
+                                  all of it */
+    LoadLoop *load[DTYPE_COUNT]; /* NULL for dtypes that do not compute */
+    StoreLoop *store[DTYPE_COUNT];
+    QuantiseLoop *quantise[DTYPE_COUNT];
+    ReduceLoop *reduce[REDUCE_KIND_COUNT];
+    RowLoop *reduce_rows[REDUCE_KIND_COUNT];
+    ColumnLoop *reduce_columns[REDUCE_KIND_COUNT];
+    ExpandLoop *expand;
+    HistogramLoop *histogram;
+    /* One value: op on uniforms, in double, whatever the compute type: see uniform_op. */
+} KernelTable;
+
+typedef struct Kernels {
+    Text name;            /* `base`, `avx2`, `avx512` */
+    KernelTable table[2]; /* by Compute */
+    /* Whether all N elements as stored are finite, without converting them; integers always are. */
+    bool (*finite[DTYPE_COUNT])(const void *stored, size_t n);
+} Kernels;
+
+/* The builds that this CPU can run, plain C first, best last. */
+size_t kernels_available(const Kernels *const **builds);
+/* The best one; `MECHA_KERNELS=base` in the environment chooses another by name. */
+const Kernels *kernels_best(void);
+
+/* A scalar operation in f64, by the same code as the tiles', so that no libm decides a bit. */
+double uniform_op(OpCode op, double a, double b, double c);
+
+/* An accumulator that has seen nothing, and the value of one: lanes combined in a fixed tree. The
+ * minimum of nothing is +inf, the maximum -inf, the rest 0. */
+Accumulator accumulator_empty(ReduceKind kind);
+/* a = a and b, for partial results combined in a fixed order. */
+void accumulator_add(ReduceKind kind, Accumulator *a, const Accumulator *b);
+double accumulator_result(ReduceKind kind, const Accumulator *accumulator);
+
+/* The ordered key of HistogramLoop, and the value that has it. WIDTH is 32 or 64. */
+uint64_t order_key(Compute compute, double value);
+double order_value(Compute compute, uint64_t key);
+
+#endif
