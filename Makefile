@@ -1,0 +1,116 @@
+# make                  build/mecha
+# make demo             install what is missing, build, write two small models, merge them, show what came out
+# make check            the whole test suite; CK_RUN_SUITE=lexer runs one suite of it
+# make check-long       what takes longer than make check may
+# make check-asan       the unit and recipe tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make layers           lists includes that point up the layers (none; part of check)
+# make bench            mecha's time as a ratio to the floor, on full-size models in /dev/shm
+# make deps             install the Debian packages that building and testing need
+# make install PREFIX=  one binary and a man page
+# make format           clang-format over the sources
+# make clean
+#
+# BUILD= another build directory, SANITIZE= flags for it.
+
+BUILD    ?= build
+PREFIX   ?= /usr/local
+ifeq ($(origin CC),default)
+CC        = gcc
+endif
+SANITIZE ?=
+
+CFLAGS   ?= -O2 -g
+CFLAGS   += -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wno-missing-field-initializers \
+            -pthread -fno-math-errno -ffp-contract=off $(SANITIZE)
+CPPFLAGS += -Isrc -I$(BUILD)/gen
+LDFLAGS  += -pthread $(SANITIZE)
+LDLIBS   += -lxxhash -ljansson -ledit -lm
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+SOURCES   := $(filter-out src/cli/%, $(wildcard src/*.c src/*/*.c))
+CLI       := $(wildcard src/cli/*.c)
+TESTS     := $(wildcard tests/*.c)
+TOOLS     := $(wildcard tools/*.c)
+STDLIB    := $(sort $(wildcard stdlib/*/*.mecha))
+RE        := $(wildcard grammar/*.re src/*/*.re)
+LEMON     := $(wildcard grammar/*.y)
+
+GENERATED := $(patsubst %.re,$(BUILD)/gen/%.c,$(RE)) $(patsubst %.y,$(BUILD)/gen/%.c,$(LEMON)) \
+             $(BUILD)/gen/stdlib.c
+objects    = $(patsubst %.c,$(BUILD)/obj/%.o,$(patsubst $(BUILD)/gen/%,gen/%,$(1)))
+
+LIB_OBJECTS  := $(call objects,$(SOURCES) $(GENERATED))
+CLI_OBJECTS  := $(call objects,$(CLI))
+TEST_OBJECTS := $(call objects,$(TESTS))
+TOOL_NAMES   := $(patsubst tools/%.c,$(BUILD)/%,$(TOOLS))
+
+all: $(BUILD)/mecha $(TOOL_NAMES)
+
+$(BUILD)/mecha: $(CLI_OBJECTS) $(LIB_OBJECTS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tests: $(TEST_OBJECTS) $(LIB_OBJECTS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $$(pkg-config --libs check)
+
+$(TOOL_NAMES): $(BUILD)/%: $(BUILD)/obj/tools/%.o $(LIB_OBJECTS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Kernels are the only files with flags of their own: the same loops for several instruction sets.
+KERNEL_FLAGS := -O3 -fno-trapping-math
+$(BUILD)/obj/src/kernel/base.o:   CFLAGS += $(KERNEL_FLAGS)
+$(BUILD)/obj/src/kernel/avx2.o:   CFLAGS += $(KERNEL_FLAGS) -mavx2 -mf16c
+$(BUILD)/obj/src/kernel/avx512.o: CFLAGS += $(KERNEL_FLAGS) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mf16c -mprefer-vector-width=512
+
+# Nor is what generators write held to warnings about style.
+$(BUILD)/obj/gen/%.o: CFLAGS += -Wno-unused-parameter -Wno-unused-variable -Wno-sign-compare -Wno-shadow
+
+$(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/gen/%.c: %.re
+	@mkdir -p $(@D)
+	re2c -W -Werror --no-debug-info --conditions -i -o $@ $<
+
+# Lemon writes the file in spite of conflicts, and says so with its exit status.
+$(BUILD)/gen/%.c: %.y
+	@mkdir -p $(@D)
+	lemon -q -l -d$(@D) $<
+
+$(BUILD)/gen/stdlib.c: tools/embed.awk $(STDLIB)
+	@mkdir -p $(@D)
+	awk -f tools/embed.awk $(STDLIB) /dev/null > $@
+
+# Every object may include a header that Lemon writes.
+$(LIB_OBJECTS) $(TEST_OBJECTS): | $(GENERATED)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+check: all $(BUILD)/tests layers
+	MECHA=$(BUILD)/mecha BUILD=$(BUILD) $(BUILD)/tests
+
+check-asan:
+	$(MAKE) BUILD=build/asan SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" CFLAGS="-O1 -g" check
+
+check-long: check-asan
+
+layers:
+	@awk -f tools/layers.awk $(sort $(wildcard src/*.[ch] src/*/*.[ch]))
+
+deps:
+	@sh tools/deps.sh
+
+format:
+	clang-format -i $(filter-out %.def, $(wildcard src/*.[ch] src/*/*.[ch] tests/*.[ch] tools/*.c))
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all check check-asan check-long layers deps demo bench install format clean
