@@ -1,0 +1,114 @@
+/* The library's face: an Engine holds what one recipe is compiled and run with. Start reading in
+ * mecha.c.
+ *
+ *     Engine *engine = mecha_open(&options);
+ *     bool ok = mecha_load_file(engine, "blend.mecha") && mecha_prepare(engine) &&
+ * mecha_run(engine); diags_print(mecha_diags(engine), stderr, style); mecha_close(engine);
+ *
+ * Every function that returns bool returns false after recording at least one error in the engine's
+ * Diags. */
+#ifndef MECHA_H
+#define MECHA_H
+
+#include "base/text.h"
+#include "diag/diag.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct Engine Engine;
+
+/* A parameter of the recipe, set from outside: `--strength 0.4`. */
+typedef struct MechaSetting {
+    const char *name, *value;
+} MechaSetting;
+
+/* What the options of `mecha run` say. A zeroed struct is all defaults. */
+typedef struct MechaOptions {
+    const char *output;             /* -o; NULL: what the recipe's saves say */
+    const char *dtype;              /* `auto` where NULL */
+    const char *compute;            /* `f32` where NULL; `f64` */
+    const char *space;              /* `weight` where NULL; `delta`, `param`, `any` */
+    const char *fallback;           /* a model that fills keys which the recipe does not produce */
+    const char *const *models_dirs; /* looked through in order, then those of MECHA_MODELS */
+    size_t n_models_dirs;
+    const MechaSetting *settings;
+    size_t n_settings;
+    unsigned threads;    /* 0: as many as the machine has */
+    uint64_t memory;     /* bytes that may be held; 0: half of the machine's */
+    uint64_t shard_size; /* 0: one file */
+    bool strict;         /* missing mandatory and dropped keys are errors */
+    bool no_metadata;    /* --metadata none */
+    bool keep_non_finite, allow_unused, no_sync, force;
+    /* Called now and then from one of the workers, never twice at once; NULL for none. */
+    void (*progress)(void *context, const struct MechaProgress *progress);
+    void *progress_context;
+    const volatile int *interrupted; /* becomes non-zero when a signal asks to stop; may be NULL */
+} MechaOptions;
+
+typedef struct MechaProgress {
+    uint64_t keys_done, keys;
+    uint64_t bytes_done, bytes; /* read and written */
+    double seconds;             /* since the evaluation began */
+} MechaProgress;
+
+/* Never NULL. OPTIONS and what it points to must outlive the engine. */
+Engine *mecha_open(const MechaOptions *options);
+void mecha_close(Engine *engine);
+Diags *mecha_diags(Engine *engine);
+
+/* Reads and parses a recipe, in either dialect. NAME is what messages call it; its folder is where
+ * relative paths are looked for first (the working directory for `<stdin>`). mecha_load_file also
+ * takes `-`, standard input. */
+bool mecha_load(Engine *engine, Text name, Text text);
+bool mecha_load_file(Engine *engine, const char *path);
+
+/* Everything but the evaluation: names, spaces, headers of the models, keys, shapes, programs,
+ * memory. Silent when all is well. */
+bool mecha_prepare(Engine *engine);
+
+/* Evaluates and writes every output. Nothing is left half-written: see tensor/writer.h. */
+bool mecha_run(Engine *engine);
+
+/* What a run did, for the last line of `mecha run`. */
+typedef struct MechaSummary {
+    uint32_t n_outputs;
+    uint64_t keys, dropped;
+    uint64_t bytes_read, bytes_written;
+    double seconds;
+} MechaSummary;
+MechaSummary mecha_summary(const Engine *engine);
+/* The path of the i-th output. */
+Text mecha_output_path(const Engine *engine, uint32_t i);
+
+/* The optimised plan in words (`mecha explain`), after mecha_prepare. */
+void mecha_explain(Engine *engine, Builder *out);
+/* The instruction list (`mecha compile`), after mecha_prepare; false where the recipe cannot be
+ * said in it. */
+bool mecha_compile(Engine *engine, Builder *out);
+
+/* One method of the library, for `mecha methods`. */
+typedef struct MechaMethod {
+    Text name;
+    Text signature; /* `weighted_sum(a: S, b: S, alpha: param = 0.5) -> S` */
+    Text doc;       /* the comment above it */
+    Text file;      /* where it is defined, `<stdlib>/methods/linear.mecha` */
+    Text source;    /* its text */
+} MechaMethod;
+/* All methods and functions of the standard library in order of their names. Parses all of it. The
+ * array lives as long as the engine. */
+const MechaMethod *mecha_methods(Engine *engine, size_t *count);
+/* The one of that name, or NULL after an error that suggests the nearest. */
+const MechaMethod *mecha_method(Engine *engine, Text name);
+
+/* What `mecha info` says of a model. False where it cannot be read. */
+bool mecha_info(Engine *engine, const char *path, bool keys, const char *glob, bool json,
+                Builder *out);
+
+/* Removes temporary files; async-signal-safe, for the handlers of signals that end the program. */
+void mecha_remove_temporaries(void);
+
+const char *mecha_version(void);
+
+#endif
