@@ -24,6 +24,12 @@ typedef struct MechaSetting {
     const char *name, *value;
 } MechaSetting;
 
+typedef struct MechaProgress {
+    uint64_t keys_done, keys;
+    uint64_t bytes_done, bytes; /* read and written */
+    double seconds;             /* since the evaluation began */
+} MechaProgress;
+
 /* What the options of `mecha run` say. A zeroed struct is all defaults. */
 typedef struct MechaOptions {
     const char *output;             /* -o; NULL: what the recipe's saves say */
@@ -46,12 +52,6 @@ typedef struct MechaOptions {
     void *progress_context;
     const volatile int *interrupted; /* becomes non-zero when a signal asks to stop; may be NULL */
 } MechaOptions;
-
-typedef struct MechaProgress {
-    uint64_t keys_done, keys;
-    uint64_t bytes_done, bytes; /* read and written */
-    double seconds;             /* since the evaluation began */
-} MechaProgress;
 
 /* Never NULL. OPTIONS and what it points to must outlive the engine. */
 Engine *mecha_open(const MechaOptions *options);
