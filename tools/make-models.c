@@ -1,0 +1,692 @@
+/* Writes models that look like real ones: the keys and shapes of known architectures, weights that
+ * are nearly normal and depend on the seed alone.
+ *
+ *     make-models --kind sd15 --seed 1 base.safetensors
+ *     make-models --kind sd15 --seed 2 --base 1 --strength 0.1 tune.safetensors
+ *
+ * The second is a fine-tune of the first: its weights plus a tenth of its own. Architectures are
+ * built the way the networks are, so a smaller one of the same structure is a row of numbers. */
+#include "base/arena.h"
+#include "base/text.h"
+#include "base/vector.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef enum Filling { FILL_WEIGHT, FILL_BIAS, FILL_SCALE, FILL_SCHEDULE, FILL_POSITIONS } Filling;
+
+typedef struct Entry {
+    Text name;
+    uint32_t rank;
+    uint64_t dims[4];
+    Filling filling;
+    uint64_t count, offset; /* elements; bytes from the start of the data */
+} Entry;
+
+typedef struct Entries {
+    Arena arena;
+    VECTOR(Entry) list;
+} Entries;
+
+/* What the builders below pass along: a list and the name so far. */
+typedef struct Place {
+    Entries *entries;
+    Text name;
+} Place;
+
+static Place at(Place parent, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static Place at(Place parent, const char *format, ...) {
+    Builder name = {0};
+    builder_add(&name, parent.name);
+    va_list arguments;
+    va_start(arguments, format);
+    builder_vformat(&name, format, arguments);
+    va_end(arguments);
+    Place place = {parent.entries, text_copy(&parent.entries->arena, builder_view(&name))};
+    builder_free(&name);
+    return place;
+}
+
+/* Zeros at the end of the dimensions are none. */
+static void add(Place place, Filling filling, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
+    Entry entry = {.name = place.name, .filling = filling, .dims = {a, b, c, d}, .count = 1};
+    while (entry.rank < 4 && entry.dims[entry.rank] != 0)
+        entry.count *= entry.dims[entry.rank++];
+    vector_push(&place.entries->list, entry);
+}
+
+static void norm(Place place, uint64_t width) {
+    add(at(place, ".bias"), FILL_BIAS, width, 0, 0, 0);
+    add(at(place, ".weight"), FILL_SCALE, width, 0, 0, 0);
+}
+
+static void linear(Place place, uint64_t in, uint64_t out) {
+    add(at(place, ".bias"), FILL_BIAS, out, 0, 0, 0);
+    add(at(place, ".weight"), FILL_WEIGHT, out, in, 0, 0);
+}
+
+static void convolution(Place place, uint64_t in, uint64_t out, uint64_t size) {
+    add(at(place, ".bias"), FILL_BIAS, out, 0, 0, 0);
+    add(at(place, ".weight"), FILL_WEIGHT, out, in, size, size);
+}
+
+/* --- The denoising network. */
+
+enum { LEVEL_LIMIT = 4, SKIP_LIMIT = 16 };
+
+typedef struct Unet {
+    uint64_t channels, context; /* context: width of the text's vectors */
+    uint64_t labels;            /* width of the size and pooled text vector; 0: has none */
+    uint32_t levels;
+    uint64_t factors[LEVEL_LIMIT]; /* of CHANNELS, by level */
+    uint32_t depths[LEVEL_LIMIT];  /* of the transformers, by level; 0: has none */
+    uint32_t middle_depth;
+    bool linear_projections;
+} Unet;
+
+static void residual(Place place, const Unet *unet, uint64_t in, uint64_t out) {
+    norm(at(place, ".in_layers.0"), in);
+    convolution(at(place, ".in_layers.2"), in, out, 3);
+    linear(at(place, ".emb_layers.1"), 4 * unet->channels, out);
+    norm(at(place, ".out_layers.0"), out);
+    convolution(at(place, ".out_layers.3"), out, out, 3);
+    if (in != out)
+        convolution(at(place, ".skip_connection"), in, out, 1);
+}
+
+static void attention(Place place, uint64_t width, uint64_t context) {
+    add(at(place, ".to_q.weight"), FILL_WEIGHT, width, width, 0, 0);
+    add(at(place, ".to_k.weight"), FILL_WEIGHT, width, context, 0, 0);
+    add(at(place, ".to_v.weight"), FILL_WEIGHT, width, context, 0, 0);
+    linear(at(place, ".to_out.0"), width, width);
+}
+
+static void transformer(Place place, const Unet *unet, uint64_t width, uint32_t depth) {
+    norm(at(place, ".norm"), width);
+    for (int i = 0; i < 2; i++) {
+        Place projection = at(place, i == 0 ? ".proj_in" : ".proj_out");
+        if (unet->linear_projections)
+            linear(projection, width, width);
+        else
+            convolution(projection, width, width, 1);
+    }
+    for (uint32_t i = 0; i < depth; i++) {
+        Place block = at(place, ".transformer_blocks.%u", i);
+        attention(at(block, ".attn1"), width, width);
+        linear(at(block, ".ff.net.0.proj"), width, 8 * width);
+        linear(at(block, ".ff.net.2"), 4 * width, width);
+        attention(at(block, ".attn2"), width, unet->context);
+        for (int n = 1; n <= 3; n++)
+            norm(at(block, ".norm%d", n), width);
+    }
+}
+
+/* Two residual blocks a level, remembering what the way up will be given besides. */
+static uint64_t unet_down(Place place, const Unet *unet, uint64_t skips[], uint32_t *n_skips) {
+    uint64_t width = unet->channels;
+    uint32_t block = 1;
+    convolution(at(place, ".input_blocks.0.0"), 4, width, 3);
+    skips[(*n_skips)++] = width;
+    for (uint32_t level = 0; level < unet->levels; level++) {
+        for (int i = 0; i < 2; i++, block++) {
+            uint64_t out = unet->channels * unet->factors[level];
+            residual(at(place, ".input_blocks.%u.0", block), unet, width, out);
+            width = skips[(*n_skips)++] = out;
+            if (unet->depths[level])
+                transformer(at(place, ".input_blocks.%u.1", block), unet, width,
+                            unet->depths[level]);
+        }
+        if (level + 1 < unet->levels) {
+            convolution(at(place, ".input_blocks.%u.0.op", block++), width, width, 3);
+            skips[(*n_skips)++] = width;
+        }
+    }
+    return width;
+}
+
+static void unet_up(Place place, const Unet *unet, const uint64_t skips[], uint32_t n_skips,
+                    uint64_t width) {
+    uint32_t block = 0;
+    for (uint32_t level = unet->levels; level-- > 0;) {
+        for (int i = 0; i < 3; i++, block++) {
+            uint64_t out = unet->channels * unet->factors[level];
+            residual(at(place, ".output_blocks.%u.0", block), unet, width + skips[--n_skips], out);
+            width = out;
+            if (unet->depths[level])
+                transformer(at(place, ".output_blocks.%u.1", block), unet, width,
+                            unet->depths[level]);
+            if (level > 0 && i == 2)
+                convolution(
+                    at(place, ".output_blocks.%u.%d.conv", block, unet->depths[level] ? 2 : 1),
+                    width, width, 3);
+        }
+    }
+}
+
+static void denoiser(Entries *entries, const Unet *unet) {
+    Place place = {entries, TEXT("model.diffusion_model")};
+    uint64_t skips[SKIP_LIMIT], embedding = 4 * unet->channels;
+    uint32_t n_skips = 0;
+    linear(at(place, ".time_embed.0"), unet->channels, embedding);
+    linear(at(place, ".time_embed.2"), embedding, embedding);
+    if (unet->labels) {
+        linear(at(place, ".label_emb.0.0"), unet->labels, embedding);
+        linear(at(place, ".label_emb.0.2"), embedding, embedding);
+    }
+    uint64_t width = unet_down(place, unet, skips, &n_skips);
+    residual(at(place, ".middle_block.0"), unet, width, width);
+    transformer(at(place, ".middle_block.1"), unet, width, unet->middle_depth);
+    residual(at(place, ".middle_block.2"), unet, width, width);
+    unet_up(place, unet, skips, n_skips, width);
+    norm(at(place, ".out.0"), unet->channels);
+    convolution(at(place, ".out.2"), unet->channels, 4, 3);
+}
+
+/* --- The text encoder. */
+
+typedef struct TextEncoder {
+    uint64_t width, words, layers;
+} TextEncoder;
+
+static void text_encoder(Entries *entries, const TextEncoder *encoder) {
+    Place place = {entries, TEXT("cond_stage_model.transformer.text_model")};
+    uint64_t width = encoder->width;
+    add(at(place, ".embeddings.position_embedding.weight"), FILL_WEIGHT, 77, width, 0, 0);
+    add(at(place, ".embeddings.position_ids"), FILL_POSITIONS, 1, 77, 0, 0);
+    add(at(place, ".embeddings.token_embedding.weight"), FILL_WEIGHT, encoder->words, width, 0, 0);
+    for (unsigned i = 0; i < encoder->layers; i++) {
+        Place layer = at(place, ".encoder.layers.%u", i);
+        norm(at(layer, ".layer_norm1"), width);
+        norm(at(layer, ".layer_norm2"), width);
+        linear(at(layer, ".mlp.fc1"), width, 4 * width);
+        linear(at(layer, ".mlp.fc2"), 4 * width, width);
+        linear(at(layer, ".self_attn.k_proj"), width, width);
+        linear(at(layer, ".self_attn.out_proj"), width, width);
+        linear(at(layer, ".self_attn.q_proj"), width, width);
+        linear(at(layer, ".self_attn.v_proj"), width, width);
+    }
+    norm(at(place, ".final_layer_norm"), width);
+}
+
+/* --- The autoencoder of images. */
+
+static void image_residual(Place place, uint64_t in, uint64_t out) {
+    norm(at(place, ".norm1"), in);
+    convolution(at(place, ".conv1"), in, out, 3);
+    norm(at(place, ".norm2"), out);
+    convolution(at(place, ".conv2"), out, out, 3);
+    if (in != out)
+        convolution(at(place, ".nin_shortcut"), in, out, 1);
+}
+
+static void image_middle(Place place, uint64_t width) {
+    static const char *const projections[] = {"q", "k", "v", "proj_out"};
+    image_residual(at(place, ".block_1"), width, width);
+    norm(at(place, ".attn_1.norm"), width);
+    for (int i = 0; i < 4; i++)
+        convolution(at(place, ".attn_1.%s", projections[i]), width, width, 1);
+    image_residual(at(place, ".block_2"), width, width);
+}
+
+static const uint64_t image_factors[] = {1, 2, 4, 4};
+
+static void image_encoder(Place place, uint64_t channels) {
+    uint64_t width = channels;
+    convolution(at(place, ".conv_in"), 3, width, 3);
+    for (unsigned level = 0; level < 4; level++) {
+        for (unsigned i = 0; i < 2; i++) {
+            uint64_t out = channels * image_factors[level];
+            image_residual(at(place, ".down.%u.block.%u", level, i), width, out);
+            width = out;
+        }
+        if (level < 3)
+            convolution(at(place, ".down.%u.downsample.conv", level), width, width, 3);
+    }
+    image_middle(at(place, ".mid"), width);
+    norm(at(place, ".norm_out"), width);
+    convolution(at(place, ".conv_out"), width, 8, 3);
+}
+
+static void image_decoder(Place place, uint64_t channels) {
+    uint64_t width = 4 * channels;
+    convolution(at(place, ".conv_in"), 4, width, 3);
+    image_middle(at(place, ".mid"), width);
+    for (unsigned level = 4; level-- > 0;) {
+        for (unsigned i = 0; i < 3; i++) {
+            uint64_t out = channels * image_factors[level];
+            image_residual(at(place, ".up.%u.block.%u", level, i), width, out);
+            width = out;
+        }
+        if (level > 0)
+            convolution(at(place, ".up.%u.upsample.conv", level), width, width, 3);
+    }
+    norm(at(place, ".norm_out"), width);
+    convolution(at(place, ".conv_out"), width, 3, 3);
+}
+
+static void autoencoder(Entries *entries, uint64_t channels) {
+    Place place = {entries, TEXT("first_stage_model")};
+    image_encoder(at(place, ".encoder"), channels);
+    image_decoder(at(place, ".decoder"), channels);
+    convolution(at(place, ".quant_conv"), 8, 8, 1);
+    convolution(at(place, ".post_quant_conv"), 4, 4, 1);
+}
+
+static void noise_schedule(Entries *entries) {
+    static const char *const names[] = {
+        "betas",
+        "alphas_cumprod",
+        "alphas_cumprod_prev",
+        "sqrt_alphas_cumprod",
+        "sqrt_one_minus_alphas_cumprod",
+        "log_one_minus_alphas_cumprod",
+        "sqrt_recip_alphas_cumprod",
+        "sqrt_recipm1_alphas_cumprod",
+        "posterior_variance",
+        "posterior_log_variance_clipped",
+        "posterior_mean_coef1",
+        "posterior_mean_coef2",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        add((Place){entries, text_from(names[i])}, FILL_SCHEDULE, 1000, 0, 0, 0);
+}
+
+typedef struct Architecture {
+    const char *name, *about;
+    Unet unet;
+    TextEncoder text; /* of width 0: has none */
+    uint64_t image_channels;
+} Architecture;
+
+static const Architecture architectures[] = {
+    {"tiny",
+     "the structure of sd15 with few channels, 2 MB in f16",
+     {8, 16, 0, 4, {1, 2, 4, 4}, {1, 1, 1, 0}, 1, false},
+     {16, 512, 12},
+     8},
+    {"sd15",
+     "Stable Diffusion 1.5, 2.1 GB in f16",
+     {320, 768, 0, 4, {1, 2, 4, 4}, {1, 1, 1, 0}, 1, false},
+     {768, 49408, 12},
+     128},
+    {"sdxl-unet",
+     "the denoiser of Stable Diffusion XL, 5.1 GB in f16",
+     {320, 2048, 2816, 3, {1, 2, 4}, {0, 2, 10}, 10, true},
+     {0},
+     0},
+};
+enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
+
+static void build(Entries *entries, const Architecture *architecture) {
+    denoiser(entries, &architecture->unet);
+    if (architecture->text.width)
+        text_encoder(entries, &architecture->text);
+    if (architecture->image_channels) {
+        autoencoder(entries, architecture->image_channels);
+        noise_schedule(entries);
+    }
+}
+
+/* --- The numbers. */
+
+typedef enum Format { FORMAT_F16, FORMAT_BF16, FORMAT_F32, FORMATS } Format;
+static const char *const format_names[FORMATS] = {"f16", "bf16", "f32"};
+static const char *const format_file_names[FORMATS] = {"F16", "BF16", "F32"};
+static const unsigned format_sizes[FORMATS] = {2, 2, 4};
+
+typedef struct Settings {
+    const Architecture *architecture;
+    Format format;
+    uint64_t seed, base;
+    double strength; /* 0: no fine-tune */
+    unsigned threads;
+    bool list;
+    const char *output;
+} Settings;
+
+/* Sebastiano Vigna's SplitMix64: every bit of the result depends on every bit of X. */
+static inline uint64_t mix(uint64_t x) {
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+/* Four uniform numbers added, with mean 0 and standard deviation 1: the bell is near enough, and
+ * without the cost of a logarithm. */
+static inline float bell(uint64_t random) {
+    int32_t sum = (int32_t)(random & 0xffff) + (int32_t)(random >> 16 & 0xffff) +
+                  (int32_t)(random >> 32 & 0xffff) + (int32_t)(random >> 48) - 2 * 0xffff;
+    return (float)sum * (1.7320508f / 65536);
+}
+
+static inline uint32_t float_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* To nearest even, for finite numbers below 65504 in magnitude. */
+static inline uint16_t to_f16(float value) {
+    uint32_t bits = float_bits(value), magnitude = bits & 0x7fffffff;
+    uint32_t normal = ((magnitude + 0xfff + (magnitude >> 13 & 1)) >> 13) - (112 << 10);
+    float absolute;
+    memcpy(&absolute, &magnitude, sizeof absolute);
+    /* Adding 0.5 leaves the last bits where those of a subnormal are, rounded. */
+    uint32_t subnormal = float_bits(absolute + 0.5f) - 0x3f000000;
+    return (uint16_t)((bits >> 16 & 0x8000) | (magnitude < 0x38800000 ? subnormal : normal));
+}
+
+static inline uint16_t to_bf16(float value) {
+    uint32_t bits = float_bits(value);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+enum { BLOCK = 1 << 16 }; /* elements written at once: in cache */
+
+typedef struct Block {
+    const Entry *entry;
+    uint64_t begin;
+    size_t count;
+} Block;
+
+typedef struct Job {
+    const Settings *settings;
+    const Entries *entries;
+    int descriptor;
+    uint64_t data; /* where the data begin in the file */
+    VECTOR(Block) blocks;
+    atomic_size_t next;
+    atomic_int error; /* errno of a write that failed */
+} Job;
+
+/* The same in every process, unlike text_hash. */
+static uint64_t stable_hash(Text text) {
+    uint64_t hash = 0;
+    for (size_t i = 0; i < text.size; i++)
+        hash = mix(hash ^ (unsigned char)text.data[i]);
+    return hash;
+}
+
+/* Weights shrink with what is summed over them, as initialisations have it. */
+static void spread_of(const Entry *entry, float *centre, float *spread) {
+    uint64_t inputs = entry->count / entry->dims[0];
+    *centre = entry->filling == FILL_SCALE ? 1 : 0;
+    *spread = entry->filling == FILL_SCALE || entry->filling == FILL_BIAS ? 0.05f : 0.5f;
+    for (uint64_t n = 1; entry->filling == FILL_WEIGHT && n < inputs; n *= 4)
+        *spread /= 2;
+}
+
+static void fill_random(const Settings *settings, const Block *block, float *out) {
+    uint64_t place = stable_hash(block->entry->name);
+    bool tuned = settings->strength != 0;
+    uint64_t root = mix(place ^ mix(tuned ? settings->base : settings->seed)) + block->begin;
+    uint64_t own = mix(place ^ mix(settings->seed)) + block->begin;
+    float centre, spread;
+    spread_of(block->entry, &centre, &spread);
+    for (size_t i = 0; i < block->count; i++)
+        out[i] = centre + spread * bell(mix(root + i));
+    float step = spread * (float)settings->strength;
+    for (size_t i = 0; tuned && i < block->count; i++)
+        out[i] += step * bell(mix(own + i));
+}
+
+static void fill_schedule(const Block *block, float *out) {
+    for (size_t i = 0; i < block->count; i++)
+        out[i] = 0.00085f + 0.01115f * (float)(block->begin + i) / 1000;
+}
+
+static size_t convert(Format format, const float *in, size_t count, void *out) {
+    switch (format) {
+    case FORMAT_F16:
+        for (size_t i = 0; i < count; i++)
+            ((uint16_t *)out)[i] = to_f16(in[i]);
+        break;
+    case FORMAT_BF16:
+        for (size_t i = 0; i < count; i++)
+            ((uint16_t *)out)[i] = to_bf16(in[i]);
+        break;
+    default:
+        memcpy(out, in, count * sizeof *in);
+    }
+    return count * format_sizes[format];
+}
+
+static size_t fill(const Settings *settings, const Block *block, float *numbers, void *out) {
+    if (block->entry->filling == FILL_POSITIONS) {
+        for (size_t i = 0; i < block->count; i++)
+            ((int64_t *)out)[i] = (int64_t)(block->begin + i);
+        return block->count * sizeof(int64_t);
+    }
+    if (block->entry->filling == FILL_SCHEDULE)
+        fill_schedule(block, numbers);
+    else
+        fill_random(settings, block, numbers);
+    return convert(settings->format, numbers, block->count, out);
+}
+
+static bool write_at(int descriptor, const char *data, size_t size, uint64_t offset) {
+    while (size > 0) {
+        ssize_t written = pwrite(descriptor, data, size, (off_t)offset);
+        if (written < 0 && errno != EINTR)
+            return false;
+        size_t step = written < 0 ? 0 : (size_t)written;
+        data += step, size -= step, offset += step;
+    }
+    return true;
+}
+
+static void *work(void *context) {
+    Job *job = context;
+    float *numbers = memory_grow(NULL, BLOCK * sizeof(float));
+    char *bytes = memory_grow(NULL, BLOCK * sizeof(int64_t));
+    for (size_t i; (i = atomic_fetch_add(&job->next, 1)) < job->blocks.count;) {
+        const Block *block = &job->blocks.items[i];
+        size_t size = fill(job->settings, block, numbers, bytes);
+        uint64_t offset = job->data + block->entry->offset + block->begin * (size / block->count);
+        if (!write_at(job->descriptor, bytes, size, offset)) {
+            atomic_store(&job->error, errno);
+            break;
+        }
+    }
+    free(numbers);
+    free(bytes);
+    return NULL;
+}
+
+/* --- The file. */
+
+static unsigned element_size(const Entry *entry, Format format) {
+    return entry->filling == FILL_POSITIONS ? sizeof(int64_t) : format_sizes[format];
+}
+
+static void layout(Entries *entries, Format format) {
+    uint64_t offset = 0;
+    for (size_t i = 0; i < entries->list.count; i++) {
+        Entry *entry = &entries->list.items[i];
+        entry->offset = offset;
+        offset += entry->count * element_size(entry, format);
+    }
+}
+
+static void print_shape(Builder *out, const Entry *entry) {
+    builder_char(out, '[');
+    for (uint32_t d = 0; d < entry->rank; d++)
+        builder_format(out, "%s%llu", d ? "," : "", (unsigned long long)entry->dims[d]);
+    builder_char(out, ']');
+}
+
+static void print_entry(Builder *header, const Entry *entry, Format format) {
+    bool positions = entry->filling == FILL_POSITIONS;
+    builder_json(header, entry->name);
+    builder_format(header,
+                   ":{\"dtype\":\"%s\",\"shape\":", positions ? "I64" : format_file_names[format]);
+    print_shape(header, entry);
+    uint64_t end = entry->offset + entry->count * element_size(entry, format);
+    builder_format(header, ",\"data_offsets\":[%llu,%llu]}", (unsigned long long)entry->offset,
+                   (unsigned long long)end);
+}
+
+/* Padded with spaces, so that the data begin at a multiple of 8. */
+static void print_header(Builder *header, const Entries *entries, Format format) {
+    builder_add(header, TEXT("########{\"__metadata__\":{\"format\":\"pt\"}"));
+    for (size_t i = 0; i < entries->list.count; i++) {
+        builder_char(header, ',');
+        print_entry(header, &entries->list.items[i], format);
+    }
+    builder_char(header, '}');
+    while (header->size % 8 != 0)
+        builder_char(header, ' ');
+    uint64_t size = header->size - 8;
+    memcpy(header->data, &size, sizeof size);
+}
+
+static void cut(Job *job) {
+    for (size_t i = 0; i < job->entries->list.count; i++) {
+        const Entry *entry = &job->entries->list.items[i];
+        for (uint64_t begin = 0; begin < entry->count; begin += BLOCK) {
+            uint64_t left = entry->count - begin;
+            vector_push(&job->blocks, (Block){entry, begin, left < BLOCK ? left : BLOCK});
+        }
+    }
+}
+
+static void run_workers(Job *job) {
+    pthread_t threads[64];
+    unsigned started = 0;
+    while (started + 1 < job->settings->threads &&
+           pthread_create(&threads[started], NULL, work, job) == 0)
+        started++;
+    work(job);
+    while (started > 0)
+        pthread_join(threads[--started], NULL);
+}
+
+static bool write_model(const Settings *settings, Entries *entries) {
+    layout(entries, settings->format);
+    Builder header = {0};
+    print_header(&header, entries, settings->format);
+    Job job = {.settings = settings, .entries = entries, .data = header.size};
+    job.descriptor = open(settings->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    bool good = job.descriptor >= 0 && write_at(job.descriptor, header.data, header.size, 0);
+    if (good) {
+        cut(&job);
+        run_workers(&job);
+        errno = atomic_load(&job.error);
+        good = errno == 0 && close(job.descriptor) == 0;
+    }
+    if (!good)
+        fprintf(stderr, "make-models: %s: %s\n", settings->output, strerror(errno));
+    vector_free(&job.blocks);
+    builder_free(&header);
+    return good;
+}
+
+/* --- The command line. */
+
+_Noreturn static void usage(int status) {
+    FILE *stream = status == 0 ? stdout : stderr;
+    fputs("usage: make-models [options] OUT.safetensors\n"
+          "  --kind NAME     what to make (tiny)\n",
+          stream);
+    for (int i = 0; i < ARCHITECTURES; i++)
+        fprintf(stream, "      %-11s %s\n", architectures[i].name, architectures[i].about);
+    fputs("  --seed N        weights depend on it alone (0)\n"
+          "  --dtype NAME    f16, bf16 or f32 (f16)\n"
+          "  --base SEED     a fine-tune of the model of that seed\n"
+          "  --strength S    how much it differs from it (0.1)\n"
+          "  --threads N     at work (2)\n"
+          "  --list          print keys and shapes instead of writing a file\n",
+          stream);
+    exit(status);
+}
+
+static const Architecture *architecture_named(const char *name) {
+    for (int i = 0; i < ARCHITECTURES; i++)
+        if (strcmp(architectures[i].name, name) == 0)
+            return &architectures[i];
+    usage(2);
+}
+
+static Format format_named(const char *name) {
+    for (int i = 0; i < FORMATS; i++)
+        if (strcmp(format_names[i], name) == 0)
+            return (Format)i;
+    usage(2);
+}
+
+static double number(const char *text) {
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end)
+        usage(2);
+    return value;
+}
+
+static void set_option(Settings *settings, const char *name, const char *value) {
+    if (strcmp(name, "--kind") == 0)
+        settings->architecture = architecture_named(value);
+    else if (strcmp(name, "--seed") == 0)
+        settings->seed = (uint64_t)number(value);
+    else if (strcmp(name, "--dtype") == 0)
+        settings->format = format_named(value);
+    else if (strcmp(name, "--strength") == 0)
+        settings->strength = number(value);
+    else if (strcmp(name, "--threads") == 0)
+        settings->threads = (unsigned)number(value);
+    else if (strcmp(name, "--base") == 0) {
+        settings->base = (uint64_t)number(value);
+        settings->strength = settings->strength != 0 ? settings->strength : 0.1;
+    } else
+        usage(2);
+}
+
+static Settings parse(int argc, char **argv) {
+    Settings settings = {.architecture = &architectures[0], .threads = 2};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0)
+            usage(0);
+        else if (strcmp(argv[i], "--list") == 0)
+            settings.list = true;
+        else if (strncmp(argv[i], "--", 2) == 0 && i + 1 < argc)
+            set_option(&settings, argv[i], argv[i + 1]), i++;
+        else if (*argv[i] != '-' && !settings.output)
+            settings.output = argv[i];
+        else
+            usage(2);
+    }
+    if (!settings.output != settings.list || settings.threads < 1 || settings.threads > 64)
+        usage(2);
+    return settings;
+}
+
+static void print_list(const Entries *entries) {
+    for (size_t i = 0; i < entries->list.count; i++) {
+        Builder line = {0};
+        builder_add(&line, entries->list.items[i].name);
+        builder_char(&line, '\t');
+        print_shape(&line, &entries->list.items[i]);
+        printf("%.*s\n", TEXT_ARG(builder_view(&line)));
+        builder_free(&line);
+    }
+}
+
+int main(int argc, char **argv) {
+    Settings settings = parse(argc, argv);
+    Entries entries = {0};
+    build(&entries, settings.architecture);
+    bool good = true;
+    if (settings.list)
+        print_list(&entries);
+    else
+        good = write_model(&settings, &entries);
+    vector_free(&entries.list);
+    arena_free(&entries.arena);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
