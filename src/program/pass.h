@@ -22,7 +22,9 @@
 /* Where elements come from or go to. */
 typedef enum PlaceKind { PLACE_LEAF, PLACE_BUFFER, PLACE_OUTPUT } PlaceKind;
 
-/* A view: which element of the place belongs to which index of the domain. */
+/* A view: which element of the place belongs to which element of the domain. Elements are counted
+ * in row-major order; `dims` have as many as the domain (of a row instruction: as it has rows), but
+ * need not be its dimensions. */
 typedef struct Access {
     PlaceKind kind;
     uint32_t index;  /* leaf slot, buffer or output number */
@@ -30,7 +32,7 @@ typedef struct Access {
     bool contiguous; /* element i of the domain (row-major) is element offset + i of the place; the
                         rest is unset */
     uint64_t offset; /* in elements of the place */
-    uint32_t rank;   /* of the domain, merged where neighbouring dimensions are one run */
+    uint32_t rank;   /* neighbouring dimensions that are one run are merged */
     uint64_t dims[SHAPE_LIMIT];
     int64_t strides[SHAPE_LIMIT]; /* in elements; 0 where stretched */
 } Access;
@@ -54,7 +56,8 @@ typedef struct TileInstr {
     uint8_t op;      /* TileOp */
     uint8_t detail;  /* OpCode, DType, ReduceKind or axis */
     uint8_t uniform; /* bit i: src[i] is a uniform slot, not a register */
-    uint8_t row;     /* works on row-level registers: one element per row of the tile */
+    uint8_t row;     /* works on row-level registers, one element per row of the tile: LOAD, MAP,
+                        QUANTISE, STORE (ROW_REDUCE and EXPAND are between the levels: 0) */
     uint32_t dst;    /* a register */
     uint32_t src[3]; /* registers or uniform slots */
     uint32_t index;
@@ -87,8 +90,9 @@ typedef struct RandomStream {
     uint32_t stream;
 } RandomStream;
 
-/* u[dst] = op of u[src]; or, with op == UNIFORM_LEAF, the one element of leaf src[0]. */
-enum { UNIFORM_LEAF = OP_COUNT };
+/* u[dst] = op of u[src]; or, with op == UNIFORM_LEAF, the one element of leaf src[0]; or, with op
+ * == UNIFORM_QUANTISE, u[src[0]] rounded to the DType src[1] (by the loop of COMPUTE_F64). */
+enum { UNIFORM_LEAF = OP_COUNT, UNIFORM_QUANTISE };
 typedef struct UniformInstr {
     uint32_t op; /* OpCode or UNIFORM_LEAF */
     uint32_t dst;
@@ -100,7 +104,7 @@ typedef struct UniformInstr {
 typedef struct WholeCall {
     WholeOp op;
     uint32_t n_inputs, n_outputs;
-    const uint32_t *inputs, *outputs; /* buffers */
+    const uint32_t *inputs, *outputs; /* buffers; an output is UINT32_MAX where nobody needs it */
     const double *parameters;
     uint32_t n_parameters;
     uint64_t scratch; /* bytes it holds while it runs */
@@ -144,6 +148,9 @@ typedef struct Pass {
     uint32_t copy_leaf, copy_output;         /* COPY */
     uint64_t copy_from, copy_to, copy_bytes; /* COPY; copy_bytes == UINT64_MAX: all of the leaf */
     WholeCall whole;                         /* WHOLE */
+
+    const ValueId *results; /* what it makes, for `explain`: values stored, reduced, selected */
+    uint32_t n_results;
 } Pass;
 
 typedef struct BufferInfo {

@@ -27,9 +27,10 @@ typedef uint32_t ShapeId;
 enum { SHAPE_ID_SCALAR = 0, SHAPE_ID_KEY = 1 };
 
 typedef enum ValueKind {
-    VALUE_CONST,    /* number */
-    VALUE_LEAF,     /* the tensor bound to slot */
-    VALUE_MAP,      /* op, elementwise over operands that broadcast to shape */
+    VALUE_CONST, /* number */
+    VALUE_LEAF,  /* the tensor bound to slot */
+    VALUE_MAP,   /* op, elementwise over operands that have its shape or [] (program_map stretches
+                    those that broadcast otherwise) */
     VALUE_QUANTISE, /* operand rounded to dtype and back */
     VALUE_REDUCE,   /* reduce over all elements (axis < 0; shape []), or over one axis, which stays
                        with extent 1;   REDUCE_DOT has two operands of one shape */
@@ -55,9 +56,9 @@ typedef struct Value {
     union {
         double number;  /* CONST, RANDOM */
         uint64_t k;     /* KTH */
-        uint32_t extra; /* in Program.extras: PERMUTE, SLICE begins, WHOLE parameters */
+        uint32_t extra; /* the first in Program.extras: PERMUTE, SLICE begins, WHOLE parameters */
     };
-    uint32_t slot; /* LEAF, PART, RANDOM */
+    uint32_t slot; /* LEAF, PART, RANDOM; of what has extras: how many */
 } Value;
 
 typedef struct Program Program;
@@ -75,18 +76,32 @@ Program *program_new(Arena *arena, const Shape *key);
 void program_free(Program *program); /* what is not in the arena */
 
 /* Dimensions. Asking for those of shape 1 makes the program one for this very shape
- * (program_asked). */
+ * (program_asked). The number of a shape is 1 where it equals the key's: who passes a shape that
+ * is no leaf's has asked for it somewhere. */
 ShapeId program_shape(Program *program, const Shape *shape);
 const Shape *program_dims(Program *program, ShapeId shape);
 bool program_asked(const Program *program);
+/* The dimensions where they may be seen without asking: NULL for shape 1 while nobody asked. */
+const Shape *program_peek(const Program *program, ShapeId shape);
+uint32_t program_shapes(const Program *program); /* how many there are */
 /* NumPy's broadcasting; false where the two do not fit. Shape 1 with itself or [] asks nothing. */
 bool program_broadcast(Program *program, ShapeId a, ShapeId b, ShapeId *out);
 
 const Value *program_value(const Program *program, ValueId id);
 ValueId program_operand(const Program *program, const Value *value, uint32_t i);
 uint32_t program_count(const Program *program);
+/* The i-th dimension of a PERMUTE's permutation or of a SLICE's beginning; the i-th parameter of a
+ * WHOLE. There are value->slot of them. */
+uint64_t program_extra(const Program *program, const Value *value, uint32_t i);
+double program_parameter(const Program *program, const Value *value, uint32_t i);
 
-/* Constructors. Operands' shapes must fit: the callers (lowering) have checked. */
+/* Constructors. Operands' shapes must fit: the callers (lowering) have checked. Each folds what is
+ * known and what is exact for all finite operands, and returns the equal value if there is one:
+ *  - a value of one element that is stretched is reshaped to [] first, so that what is the same
+ *    everywhere is always a STRETCH of a [] value, and no MAP, QUANTISE, REDUCE or KTH has one as
+ *    an operand;
+ *  - RESHAPE is never applied to RESHAPE, nor STRETCH to STRETCH, PERMUTE to PERMUTE, SLICE to
+ *    SLICE. */
 ValueId program_const(Program *program, double number);
 ValueId program_leaf(Program *program, uint32_t slot, DType dtype, ShapeId shape);
 ValueId program_map(Program *program, OpCode op, const ValueId *operands);
