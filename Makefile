@@ -55,6 +55,9 @@ $(BUILD)/mecha: $(CLI_OBJECTS) $(LIB_OBJECTS)
 $(BUILD)/tests: $(TEST_OBJECTS) $(LIB_OBJECTS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $$(pkg-config --libs check)
 
+# Runs the same cases as the suite of that name.
+$(BUILD)/golden: $(BUILD)/obj/tests/golden.o $(BUILD)/obj/tests/run.o
+
 $(TOOL_NAMES): $(BUILD)/%: $(BUILD)/obj/tools/%.o $(LIB_OBJECTS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

@@ -19,7 +19,8 @@
 
 typedef struct Engine Engine;
 
-/* A parameter of the recipe, set from outside: `--strength 0.4`. */
+/* A parameter of the recipe, set from outside: `--strength 0.4`. A VALUE of NULL is a flag by
+ * itself: `--flag` sets it, and `--no-flag` (NAME is then `no-flag`) takes it back. */
 typedef struct MechaSetting {
     const char *name, *value;
 } MechaSetting;
@@ -64,6 +65,9 @@ Diags *mecha_diags(Engine *engine);
 bool mecha_load(Engine *engine, Text name, Text text);
 bool mecha_load_file(Engine *engine, const char *path);
 
+/* The names of the loaded recipe's parameters. The array lives as long as the engine. */
+const Text *mecha_parameters(Engine *engine, size_t *count);
+
 /* Everything but the evaluation: names, spaces, headers of the models, keys, shapes, programs,
  * memory. Silent when all is well. */
 bool mecha_prepare(Engine *engine);
@@ -87,6 +91,10 @@ void mecha_explain(Engine *engine, Builder *out);
 /* The instruction list (`mecha compile`), after mecha_prepare; false where the recipe cannot be
  * said in it. */
 bool mecha_compile(Engine *engine, Builder *out);
+
+/* The recipe TEXT laid out as it should be (`mecha fmt`); needs nothing loaded. False, after errors,
+ * where it is no recipe. */
+bool mecha_format(Engine *engine, Text name, Text text, Builder *out);
 
 /* One method of the library, for `mecha methods`. */
 typedef struct MechaMethod {
