@@ -19,6 +19,7 @@ typedef struct Tensor {
     Shape shape;
     uint64_t count; /* elements */
     uint64_t bytes;
+    uint64_t offset;           /* from the start of its file's data */
     const unsigned char *data; /* in the map; not NULL even where bytes is 0 */
 } Tensor;
 

@@ -1,9 +1,8 @@
 /* Writing a `.safetensors` file whose whole layout is known before its first byte.
  *
- * The header is exact from the start; data are written to a temporary file beside the target, in
- * parallel, at final offsets; then fsync, rename, fsync of the directory. Until the rename the old
- * file is intact, and whatever happens the temporary file is removed (after SIGKILL: by the next
- * run to the same output). */
+ * Data are written to a temporary file beside the target, in parallel, at final offsets; then the
+ * header, fsync, rename, fsync of the folder. Until the rename the old file is intact, and whatever
+ * happens the temporary file is removed (after SIGKILL: by the next run to the same output). */
 #ifndef TENSOR_WRITER_H
 #define TENSOR_WRITER_H
 
@@ -30,20 +29,29 @@ typedef struct WriterOptions {
 
 typedef struct Writer Writer;
 
+/* Sets offset and bytes of TENSORS, which are laid out in the order given, without holes. The size
+ * of the whole file; *HEADER_SIZE is where its data begin, a multiple of 8. (The format allows no
+ * holes, so what is aligned behind that depends on the order alone.) */
+uint64_t writer_layout(OutputTensor *tensors, size_t n_tensors, const MetadataEntry *metadata,
+                       size_t n_metadata, size_t *header_size);
+
 /* Everything that can be refused before the evaluation is refused here, by one diag_error at SPAN:
  * no such folder, not writable, a device, FIFO or folder, a foreign file without force, too little
- * space. Sets offset and bytes of TENSORS, which are laid out in the order given, each aligned to 8
- * bytes by the sizes before it where possible (largest alignment first within the header only; data
- * order = array order), and which must stay valid until writer_finish. NULL on failure. */
+ * space. Lays out TENSORS, which must stay valid until writer_finish. NULL on failure. */
 Writer *writer_open(Text path, OutputTensor *tensors, size_t n_tensors,
                     const WriterOptions *options, Diags *diags, Span span);
+
+/* Gives the metadata entry at INDEX another VALUE, which as JSON is no longer than the one that
+ * writer_open was given: a hash that is known only at the end. */
+void writer_patch_metadata(Writer *writer, size_t index, Text value);
 
 /* Writes SIZE bytes at a file OFFSET; from any thread. False on failure, and the writer remembers
  * errno. */
 bool writer_write(Writer *writer, uint64_t offset, const void *data, size_t size);
 
-/* Closes the file up over dropped tensors, syncs, renames. False (after a diag_error) on failure;
- * the old file is then intact. Frees the writer in every case. */
+/* Closes the file up over dropped tensors, syncs, renames. False (after a diag_error) on failure:
+ * the old file is then intact, unless the message says that the new one stands and only the sync of
+ * its folder failed. Frees the writer in every case. */
 bool writer_finish(Writer *writer, Diags *diags, Span span);
 
 /* Removes the temporary file and frees the writer. */

@@ -1,0 +1,163 @@
+#include "tensor/temporary.h"
+
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { NAME_KEPT = 200, SUFFIX_SIZE = 6, ATTEMPTS = 100 };
+
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static Temporary *_Atomic list;
+
+/* Whoever ends the program, out of memory for one, leaves no temporary file behind. */
+static void remove_at_exit(void) {
+    atexit(temporaries_remove);
+}
+
+static Temporary *take_record(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, remove_at_exit);
+    pthread_mutex_lock(&list_lock);
+    Temporary *record = atomic_load(&list);
+    while (record != NULL && record->taken)
+        record = record->next;
+    if (record == NULL) {
+        record = memory_grow(NULL, sizeof *record);
+        *record = (Temporary){.next = atomic_load(&list)};
+        atomic_store(&list, record);
+    }
+    record->taken = true;
+    pthread_mutex_unlock(&list_lock);
+    return record;
+}
+
+static void give_back(Temporary *record) {
+    pthread_mutex_lock(&list_lock);
+    atomic_store(&record->used, false);
+    record->taken = false;
+    pthread_mutex_unlock(&list_lock);
+}
+
+void temporaries_remove(void) {
+    for (Temporary *record = atomic_load(&list); record != NULL; record = record->next)
+        if (atomic_load(&record->used))
+            unlink(record->path);
+}
+
+/* What the names of all temporary files for TARGET begin with. */
+static Text name_prefix(Arena *arena, Text target) {
+    Text name = path_name(target);
+    if (name.size > NAME_KEPT)
+        name.size = NAME_KEPT;
+    return text_format(arena, ".%.*s.mecha-", TEXT_ARG(name));
+}
+
+static void put_random_suffix(char *suffix) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+    unsigned char bytes[SUFFIX_SIZE];
+    if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
+        memset(bytes, getpid() & 0xFF, sizeof bytes);
+    for (int i = 0; i < SUFFIX_SIZE; i++)
+        suffix[i] = letters[bytes[i] % 32];
+    suffix[SUFFIX_SIZE] = '\0';
+}
+
+static bool set_path(Temporary *record, Text folder, Text prefix) {
+    char suffix[SUFFIX_SIZE + 1];
+    put_random_suffix(suffix);
+    int size = snprintf(record->path, sizeof record->path, "%.*s/%.*s%s.tmp", TEXT_ARG(folder),
+                        TEXT_ARG(prefix), suffix);
+    errno = ENAMETOOLONG;
+    return size > 0 && (size_t)size < sizeof record->path;
+}
+
+/* Locks a new file. False where another run, looking for files that nobody holds, was faster and
+ * has removed it. File systems without locks have none to fear. */
+static bool lock_new(int file) {
+    while (flock(file, LOCK_EX) != 0 && errno == EINTR)
+        ;
+    struct stat status;
+    return fstat(file, &status) != 0 || status.st_nlink > 0;
+}
+
+/* The name is registered before the file is there, so that no signal comes between. */
+static int create(Temporary *record, Text folder, Text prefix, mode_t mode) {
+    for (int i = 0; i < ATTEMPTS; i++) {
+        if (!set_path(record, folder, prefix))
+            return -1;
+        atomic_store(&record->used, true);
+        int file = file_open(record->path, O_RDWR | O_CREAT | O_EXCL, mode);
+        if (file >= 0 && lock_new(file))
+            return file;
+        atomic_store(&record->used, false);
+        if (file >= 0)
+            close(file);
+        else if (errno != EEXIST)
+            return -1;
+    }
+    return -1;
+}
+
+/* Removes a temporary file unless a run holds it. */
+static void remove_stale(const char *path) {
+    struct stat status;
+    int file = file_open_regular(path, &status);
+    if (file < 0)
+        return;
+    if (flock(file, LOCK_EX | LOCK_NB) == 0)
+        unlink(path);
+    close(file);
+}
+
+static void sweep(Arena *arena, Text folder, Text prefix) {
+    DIR *stream = opendir(text_copy(arena, folder).data);
+    if (stream == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
+        Text name = text_from(entry->d_name);
+        if (name.size == prefix.size + SUFFIX_SIZE + 4 && text_starts(name, prefix) &&
+            text_ends(name, TEXT(".tmp")))
+            remove_stale(path_join(arena, folder, name).data);
+    }
+    closedir(stream);
+}
+
+Temporary *temporary_open(Text target, mode_t mode) {
+    Arena arena = {0};
+    Text folder = path_folder(target), prefix = name_prefix(&arena, target);
+    sweep(&arena, folder, prefix);
+    Temporary *record = take_record();
+    int file = create(record, folder, prefix, mode);
+    int error = errno;
+    arena_free(&arena);
+    if (file < 0) {
+        give_back(record);
+        errno = error;
+        return NULL;
+    }
+    record->file = file;
+    return record;
+}
+
+bool temporary_rename(Temporary *temporary, const char *target) {
+    if (rename(temporary->path, target) != 0)
+        return false;
+    atomic_store(&temporary->used, false);
+    return true;
+}
+
+void temporary_close(Temporary *temporary) {
+    if (atomic_load(&temporary->used))
+        unlink(temporary->path);
+    close(temporary->file);
+    give_back(temporary);
+}

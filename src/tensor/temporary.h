@@ -1,0 +1,36 @@
+/* The temporary file beside an output, `.NAME.mecha-XXXXXX.tmp`.
+ *
+ * It is locked as long as its run lives, so that a later run to the same output can tell what a
+ * killed one left behind, and removes it. All that are open stand in a list that a signal handler
+ * may walk. */
+#ifndef TENSOR_TEMPORARY_H
+#define TENSOR_TEMPORARY_H
+
+#include "base/text.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef struct Temporary {
+    struct Temporary *next;
+    bool taken;       /* what is not is used again, never freed: a handler may be looking at it */
+    atomic_bool used; /* the path names a file that has to go */
+    int file;
+    char path[PATH_MAX];
+} Temporary;
+
+/* Makes a new one for TARGET, after removing those that nobody holds. NULL and errno on failure. */
+Temporary *temporary_open(Text target, mode_t mode);
+
+/* Gives the file the name TARGET. False and errno on failure; it is still open then. */
+bool temporary_rename(Temporary *temporary, const char *target);
+
+/* Closes the file; removes it unless it was renamed. */
+void temporary_close(Temporary *temporary);
+
+/* Removes all that are open; async-signal-safe. */
+void temporaries_remove(void);
+
+#endif

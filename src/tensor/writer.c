@@ -1,0 +1,406 @@
+#include "tensor/writer.h"
+
+#include "base/file.h"
+#include "tensor/header.h"
+#include "tensor/refuse.h"
+#include "tensor/temporary.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { ALIGNMENT = 8, LINKS_LIMIT = 40, MOVE_STEP = 1 << 20 };
+
+struct Writer {
+    Arena arena;
+    Text path;    /* as asked for */
+    char *target; /* the file that is replaced: links in PATH are followed */
+    Temporary *temporary;
+    OutputTensor *tensors;
+    size_t n_tensors;
+    MetadataEntry *metadata;
+    size_t n_metadata;
+    size_t header_size; /* the prefix included: where the data begin */
+    uint64_t size;      /* of the whole file */
+    bool no_sync;
+    _Atomic int error; /* of the first write that failed */
+};
+
+static void add_number(Builder *builder, uint64_t number) {
+    char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    builder_add(builder, (Text){digits + at, sizeof digits - at});
+}
+
+static void add_metadata(Builder *header, const MetadataEntry *metadata, size_t n_metadata) {
+    builder_add(header, TEXT("\"__metadata__\":{"));
+    for (size_t i = 0; i < n_metadata; i++) {
+        if (i > 0)
+            builder_char(header, ',');
+        builder_json(header, metadata[i].key);
+        builder_char(header, ':');
+        builder_json(header, metadata[i].value);
+    }
+    builder_char(header, '}');
+}
+
+static void add_tensor(Builder *header, const OutputTensor *tensor, uint64_t begin) {
+    builder_json(header, tensor->name);
+    builder_add(header, TEXT(":{\"dtype\":\""));
+    builder_add(header, dtype_info[tensor->dtype].file_name);
+    builder_add(header, TEXT("\",\"shape\":["));
+    for (uint32_t i = 0; i < tensor->shape.rank; i++) {
+        if (i > 0)
+            builder_char(header, ',');
+        add_number(header, tensor->shape.dims[i]);
+    }
+    builder_add(header, TEXT("],\"data_offsets\":["));
+    add_number(header, begin);
+    builder_char(header, ',');
+    add_number(header, begin + tensor->bytes);
+    builder_add(header, TEXT("]}"));
+}
+
+/* The text of the header, without its length and the spaces behind it. */
+static void add_header(Builder *header, const OutputTensor *tensors, size_t n_tensors,
+                       const MetadataEntry *metadata, size_t n_metadata) {
+    uint64_t offset = 0;
+    builder_char(header, '{');
+    if (n_metadata > 0)
+        add_metadata(header, metadata, n_metadata);
+    for (size_t i = 0; i < n_tensors; i++) {
+        if (tensors[i].dropped)
+            continue;
+        if (header->size > 1)
+            builder_char(header, ',');
+        add_tensor(header, &tensors[i], offset);
+        offset += tensors[i].bytes;
+    }
+    builder_char(header, '}');
+}
+
+/* Sets where each tensor lies, and is where the last one ends. */
+static uint64_t place_tensors(OutputTensor *tensors, size_t n_tensors, uint64_t start) {
+    for (size_t i = 0; i < n_tensors; i++) {
+        tensors[i].offset = start;
+        if (!tensors[i].dropped)
+            start += tensors[i].bytes;
+    }
+    return start;
+}
+
+uint64_t writer_layout(OutputTensor *tensors, size_t n_tensors, const MetadataEntry *metadata,
+                       size_t n_metadata, size_t *header_size) {
+    for (size_t i = 0; i < n_tensors; i++) {
+        bool whole =
+            dtype_bytes(tensors[i].dtype, shape_count(&tensors[i].shape), &tensors[i].bytes);
+        assert(whole);
+        (void)whole;
+    }
+    Builder header = {0};
+    add_header(&header, tensors, n_tensors, metadata, n_metadata);
+    *header_size = HEADER_PREFIX + (header.size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    builder_free(&header);
+    return place_tensors(tensors, n_tensors, *header_size);
+}
+
+static bool write_header(Writer *writer) {
+    Builder header = {0};
+    builder_add(&header, TEXT("\0\0\0\0\0\0\0\0"));
+    Builder text = {0};
+    add_header(&text, writer->tensors, writer->n_tensors, writer->metadata, writer->n_metadata);
+    builder_add(&header, builder_view(&text));
+    builder_free(&text);
+    assert(header.size <= writer->header_size);
+    while (header.size < writer->header_size)
+        builder_char(&header, ' ');
+    for (int i = 0; i < HEADER_PREFIX; i++)
+        header.data[i] = (char)((uint64_t)(writer->header_size - HEADER_PREFIX) >> (8 * i));
+    bool written = file_write_at(writer->temporary->file, header.data, header.size, 0);
+    builder_free(&header);
+    return written;
+}
+
+/* The path with links in its last component followed, also where nothing stands at their end. NULL
+ * after a message. */
+static char *follow_links(Arena *arena, Text path, const Refusal *refusal) {
+    Text target = text_copy(arena, path);
+    char buffer[4096];
+    for (int i = 0; i < LINKS_LIMIT; i++) {
+        ssize_t size = readlink(target.data, buffer, sizeof buffer);
+        if (size < 0)
+            return (char *)target.data;
+        Text link = {buffer, (size_t)size};
+        target = path_join(arena, path_folder(target), link);
+    }
+    refuse_errno(refusal, "can't be written", ELOOP);
+    return NULL;
+}
+
+/* Whether what stands at the target begins like a model, or is empty: no loss if replaced. */
+static bool looks_like_model(const char *path, uint64_t size) {
+    struct stat status;
+    unsigned char head[HEADER_PREFIX + 1];
+    int file = file_open_regular(path, &status);
+    if (file < 0)
+        return false;
+    ssize_t n = file_read_at(file, head, sizeof head, 0);
+    close(file);
+    uint64_t length = 0;
+    for (int i = HEADER_PREFIX - 1; i >= 0 && n == sizeof head; i--)
+        length = length << 8 | head[i];
+    return size == 0 || (length > 0 && length <= HEADER_LIMIT && length <= size - HEADER_PREFIX &&
+                         memchr("{ \t\r\n", head[HEADER_PREFIX], 5) != NULL);
+}
+
+static bool is_input(const char *path, const WriterOptions *options) {
+    for (size_t i = 0; i < options->n_inputs; i++)
+        if (model_is_file(options->inputs[i], path))
+            return true;
+    return false;
+}
+
+/* Whether the file that stands at the target may be replaced. */
+static bool may_replace(const char *target, const struct stat *status, const WriterOptions *options,
+                        const Refusal *refusal) {
+    if (!S_ISREG(status->st_mode))
+        return refuse_kind(refusal, status->st_mode);
+    if (access(target, W_OK) != 0 && (errno != EACCES || !options->force))
+        return refuse_errno(refusal, "can't be replaced", errno);
+    if (options->force)
+        return true;
+    if (is_input(target, options))
+        return refuse(refusal, "is an input of this run; --force replaces it when all is done");
+    return looks_like_model(target, (uint64_t)status->st_size) ||
+           refuse(refusal, "exists and is no safetensors file; --force replaces it");
+}
+
+/* Looks at what stands there; OLD is zeroed where nothing does. */
+static bool check_target(Writer *writer, const WriterOptions *options, struct stat *old,
+                         const Refusal *refusal) {
+    Text name = path_name(text_from(writer->target));
+    if (name.size == 0)
+        return refuse(refusal, "names a folder, no file");
+    *old = (struct stat){0};
+    if (lstat(writer->target, old) == 0)
+        return may_replace(writer->target, old, options, refusal);
+    *old = (struct stat){0};
+    return errno == ENOENT || refuse_errno(refusal, "can't be written", errno);
+}
+
+/* The new file gets the owner and the mode of the old one, as far as that is allowed: only the
+ * superuser may give files away, and not every file system has modes. */
+static void keep_mode(int file, const struct stat *old) {
+    int refused = fchown(file, old->st_uid, old->st_gid);
+    refused |= fchmod(file, old->st_mode & 0777);
+    (void)refused;
+}
+
+static bool check_space(const Writer *writer, const Refusal *refusal) {
+    struct statvfs space;
+    if (fstatvfs(writer->temporary->file, &space) != 0 || space.f_blocks == 0)
+        return true; /* a file system that does not tell: writing will */
+    uint64_t free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
+    if (free_bytes >= writer->size)
+        return true;
+    Builder text = {0};
+    builder_bytes(&text, writer->size);
+    builder_add(&text, TEXT(" and "));
+    builder_bytes(&text, free_bytes);
+    refuse(refusal, "too little space: it needs %s are free", text.data);
+    builder_free(&text);
+    return false;
+}
+
+/* The space of a file in memory is not reserved: that would touch all of it here, by one thread,
+ * and running out of it is told just as well by a write. */
+static bool reserves_cheaply(int file) {
+    struct statfs kind;
+    return fstatfs(file, &kind) == 0 && kind.f_type != TMPFS_MAGIC && kind.f_type != RAMFS_MAGIC;
+}
+
+static bool reserve(int file, uint64_t size) {
+    int result = -1;
+    errno = EOPNOTSUPP;
+    if (reserves_cheaply(file))
+        do
+            result = fallocate(file, 0, 0, (off_t)size);
+        while (result != 0 && errno == EINTR);
+    if (result != 0 && errno != ENOSPC && errno != EDQUOT && errno != EFBIG && errno != EIO)
+        do
+            result = ftruncate(file, (off_t)size);
+        while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
+static bool open_temporary(Writer *writer, const struct stat *old, const Refusal *refusal) {
+    mode_t mode = old->st_mode == 0 ? 0666 : 0600;
+    writer->temporary = temporary_open(text_from(writer->target), mode);
+    if (writer->temporary == NULL)
+        return refuse_errno(refusal, "can't be written", errno);
+    if (old->st_mode != 0)
+        keep_mode(writer->temporary->file, old);
+    return check_space(writer, refusal);
+}
+
+static bool prepare(Writer *writer, const WriterOptions *options, const Refusal *refusal) {
+    writer->size = writer_layout(writer->tensors, writer->n_tensors, writer->metadata,
+                                 writer->n_metadata, &writer->header_size);
+    if (writer->header_size - HEADER_PREFIX > HEADER_LIMIT)
+        return refuse(refusal, "its header would be %zu bytes long; the format allows %d",
+                      writer->header_size - HEADER_PREFIX, HEADER_LIMIT);
+    writer->target = follow_links(&writer->arena, writer->path, refusal);
+    struct stat old;
+    if (writer->target == NULL || !check_target(writer, options, &old, refusal) ||
+        !open_temporary(writer, &old, refusal))
+        return false;
+    return reserve(writer->temporary->file, writer->size) ||
+           refuse_errno(refusal, "can't be written", errno);
+}
+
+Writer *writer_open(Text path, OutputTensor *tensors, size_t n_tensors,
+                    const WriterOptions *options, Diags *diags, Span span) {
+    Refusal refusal = {diags, span, path};
+    if (path.size == 0 || memchr(path.data, '\0', path.size) != NULL) {
+        refuse(&refusal, "is no name for a file");
+        return NULL;
+    }
+    Writer *writer = memory_grow(NULL, sizeof *writer);
+    *writer = (Writer){.tensors = tensors,
+                       .n_tensors = n_tensors,
+                       .n_metadata = options->n_metadata,
+                       .no_sync = options->no_sync};
+    writer->path = text_copy(&writer->arena, path);
+    writer->metadata = arena_copy(&writer->arena, options->metadata,
+                                  options->n_metadata * sizeof *options->metadata);
+    if (prepare(writer, options, &refusal))
+        return writer;
+    writer_abandon(writer);
+    return NULL;
+}
+
+void writer_patch_metadata(Writer *writer, size_t index, Text value) {
+    assert(index < writer->n_metadata);
+    writer->metadata[index].value = text_copy(&writer->arena, value);
+}
+
+bool writer_write(Writer *writer, uint64_t offset, const void *data, size_t size) {
+    if (file_write_at(writer->temporary->file, data, size, offset))
+        return true;
+    int none = 0;
+    atomic_compare_exchange_strong(&writer->error, &none, errno);
+    return false;
+}
+
+/* Moves bytes down within the file. */
+static bool move_down(int file, uint64_t to, uint64_t from, uint64_t size, void *buffer) {
+    while (size > 0) {
+        size_t step = size < MOVE_STEP ? size : MOVE_STEP;
+        ssize_t n = file_read_at(file, buffer, step, from);
+        if (n >= 0 && (size_t)n < step)
+            errno = EIO;
+        if (n != (ssize_t)step || !file_write_at(file, buffer, step, to))
+            return false;
+        to += step;
+        from += step;
+        size -= step;
+    }
+    return true;
+}
+
+/* Closes the file up over what was dropped. */
+static bool close_up(Writer *writer) {
+    void *buffer = NULL;
+    uint64_t end = writer->header_size;
+    bool moved = true;
+    for (size_t i = 0; i < writer->n_tensors && moved; i++) {
+        OutputTensor *tensor = &writer->tensors[i];
+        if (tensor->dropped)
+            continue;
+        if (tensor->offset != end) {
+            if (buffer == NULL)
+                buffer = memory_grow(NULL, MOVE_STEP);
+            moved = move_down(writer->temporary->file, end, tensor->offset, tensor->bytes, buffer);
+        }
+        tensor->offset = end;
+        end += tensor->bytes;
+    }
+    free(buffer);
+    bool shorter = end != writer->size;
+    writer->size = end;
+    return moved && (!shorter || ftruncate(writer->temporary->file, (off_t)end) == 0);
+}
+
+static bool synchronise(int file) {
+    int result;
+    do
+        result = fsync(file);
+    while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
+/* Some file systems tell of failed writes only when a descriptor is closed. The lock stays with the
+ * other one. */
+static bool close_reports_nothing(int file) {
+    int copy = fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return copy < 0 || close(copy) == 0 || errno == EINTR;
+}
+
+/* Everything up to the rename. */
+static bool complete(Writer *writer) {
+    int file = writer->temporary->file;
+    errno = atomic_load(&writer->error);
+    if (errno != 0)
+        return false;
+    return close_up(writer) && write_header(writer) && (writer->no_sync || synchronise(file)) &&
+           close_reports_nothing(file) && temporary_rename(writer->temporary, writer->target);
+}
+
+/* Makes the new name last. Where folders can't be opened or synchronised, nothing more can be done.
+ */
+static bool synchronise_folder(Writer *writer) {
+    Text folder = path_folder(text_from(writer->target));
+    int file = file_open(text_copy(&writer->arena, folder).data, O_RDONLY | O_DIRECTORY, 0);
+    if (file < 0)
+        return errno == EACCES;
+    bool done = synchronise(file) || errno == EINVAL;
+    int error = errno;
+    close(file);
+    errno = error;
+    return done;
+}
+
+bool writer_finish(Writer *writer, Diags *diags, Span span) {
+    Refusal refusal = {diags, span, writer->path};
+    bool done = complete(writer);
+    if (!done)
+        refuse_errno(&refusal, "can't be written", errno);
+    else if (!writer->no_sync && !synchronise_folder(writer))
+        done = refuse_errno(&refusal, "was written, but may not outlast a power cut", errno);
+    writer_abandon(writer);
+    return done;
+}
+
+void writer_abandon(Writer *writer) {
+    if (writer == NULL)
+        return;
+    if (writer->temporary != NULL)
+        temporary_close(writer->temporary);
+    arena_free(&writer->arena);
+    free(writer);
+}
+
+void writer_remove_temporaries(void) {
+    temporaries_remove();
+}
