@@ -1,0 +1,184 @@
+#include "syntax/parse.h"
+
+#include "grammar/instructions.h"
+#include "grammar/recipe.h"
+#include "syntax/build.h"
+#include "syntax/literal.h"
+#include "syntax/rows.h"
+
+#include <stdlib.h>
+
+void *RecipeParserAlloc(void *(*allocate)(size_t));
+void RecipeParser(void *grammar, int kind, Token token, Parser *parser);
+void RecipeParserFree(void *grammar, void (*release)(void *));
+void *InstructionParserAlloc(void *(*allocate)(size_t));
+void InstructionParser(void *grammar, int kind, Token token, Rows *rows);
+void InstructionParserFree(void *grammar, void (*release)(void *));
+
+static void *allocate(size_t size) {
+    return memory_grow(NULL, size);
+}
+
+static uint32_t line_end(Text text, uint32_t at) {
+    while (at < text.size && text.data[at] != '\n' && text.data[at] != '\r')
+        at++;
+    return at;
+}
+
+uint32_t lexer_preamble(Text text) {
+    uint32_t at = text_starts(text, TEXT("\xef\xbb\xbf")) ? 3 : 0;
+    Text rest = {text.data + at, text.size - at};
+    return text_starts(rest, TEXT("#!")) ? line_end(text, at) : at;
+}
+
+static bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+Dialect source_dialect(Text text) {
+    uint32_t at = lexer_preamble(text);
+    while (at < text.size && (is_space(text.data[at]) || text.data[at] == '#'))
+        at = text.data[at] == '#' ? line_end(text, at) : at + 1;
+    Text rest = {text.data + at, text.size - at};
+    if (!text_starts(rest, TEXT("version")))
+        return DIALECT_RECIPE;
+    uint32_t next = at + 7, end = line_end(text, next);
+    while (next < end && is_space(text.data[next]))
+        next++;
+    bool separate = next > at + 7 || next == end;
+    bool binding = next < end && text.data[next] == '=';
+    return separate && !binding ? DIALECT_INSTRUCTIONS : DIALECT_RECIPE;
+}
+
+/* What no source may be, whatever its dialect. */
+static bool check_source(Diags *diags, uint32_t source, Text text) {
+    if (text.size > SOURCE_LIMIT) {
+        diag_error(diags, (Span){source, 0, 0}, "a source of %zu bytes: %d are the limit",
+                   text.size, SOURCE_LIMIT);
+        return false;
+    }
+    size_t valid = utf8_valid(text);
+    if (valid == text.size)
+        return true;
+    uint32_t at = (uint32_t)valid;
+    diag_error(diags, (Span){source, at, at + 1}, "this is no UTF-8 text: byte 0x%02x is malformed",
+               (unsigned char)text.data[at]);
+    return false;
+}
+
+/* The line `mecha 1` before all statements; anything else is left to the grammar. */
+static void read_version(Parser *parser) {
+    Layout *layout = &parser->layout;
+    const Token *tokens = layout->tokens.items;
+    size_t at = 0;
+    while (tokens[at].kind == TOKEN_COMMENT || tokens[at].kind == T_NEWLINE)
+        at++;
+    if (tokens[at].kind != T_NAME || !text_equal(layout_text(layout, tokens[at]), TEXT("mecha")) ||
+        (tokens[at + 1].kind != T_INT && tokens[at + 1].kind != T_FLOAT))
+        return;
+    Text version = layout_text(layout, tokens[at + 1]);
+    parser->version = 1;
+    layout->at = at + 2;
+    if (!text_equal(version, TEXT("1")))
+        diag_error(parser->diags, token_span(parser, tokens[at + 1]),
+                   "this recipe is for version %.*s of the language; here is version 1",
+                   TEXT_ARG(version));
+}
+
+/* What is left of a statement that is lost anyway goes with it, the block that it opens too. */
+static void skip_block(Layout *layout) {
+    size_t depth = layout->open.count;
+    while (layout->open.count >= depth && layout_next(layout).kind != TOKEN_END)
+        continue;
+}
+
+/* Feeds one token; false after the last. */
+static bool advance(Parser *parser, void *grammar) {
+    Token token = layout_next(&parser->layout);
+    if (parser->layout.stopped)
+        return false;
+    RecipeParser(grammar, token.kind, token, parser);
+    parser->previous = token;
+    if (parser->first.kind == TOKEN_END)
+        parser->first = token;
+    if (parser->recovering && token.kind == T_BLOCK_OPEN)
+        skip_block(&parser->layout);
+    if (token.kind == T_NEWLINE || token.kind == T_BLOCK_OPEN)
+        parser->first = (Token){0};
+    if (token.kind == T_NEWLINE)
+        parser->layout.silent = parser->recovering = false;
+    return token.kind != TOKEN_END && !parser->stopped;
+}
+
+static void parse(Parser *parser) {
+    void *grammar = RecipeParserAlloc(allocate);
+    while (advance(parser, grammar))
+        continue;
+    RecipeParserFree(grammar, free);
+}
+
+Ast *parse_recipe(Arena *arena, Diags *diags, uint32_t source) {
+    Text text = diags_find(diags, source)->text;
+    Parser parser = {.arena = arena, .diags = diags};
+    parser.layout = (Layout){.diags = diags, .source = source, .text = text};
+    if (check_source(diags, source, text)) {
+        parser.layout = layout_open(diags, source, text);
+        read_version(&parser);
+        parse(&parser);
+    }
+    if (parser.file == NULL)
+        build_file(&parser, list_empty());
+    layout_close(&parser.layout);
+    return parser.file;
+}
+
+static void report_token(Rows *rows, Token token) {
+    Span span = {rows->source, token.begin, token.end};
+    rows->silent = rows->failed = true;
+    if (token.problem == PROBLEM_UNCLOSED_STRING)
+        diag_error(rows->diags, span, "this string is not closed on its line");
+    else
+        diag_error(rows->diags, span, "a NUL byte: this is no text file");
+}
+
+static void parse_rows(Rows *rows, Lexer *lexer) {
+    void *grammar = InstructionParserAlloc(allocate);
+    Token token;
+    do {
+        token = lexer_next(lexer);
+        if (token.problem != PROBLEM_NONE && !rows->silent)
+            report_token(rows, token);
+        if (token.kind == TOKEN_COMMENT)
+            continue;
+        if (token.kind == TOKEN_END)
+            InstructionParser(grammar, I_NEWLINE, token, rows);
+        InstructionParser(grammar, token.kind, token, rows);
+        if (token.kind == I_NEWLINE)
+            rows->silent = false;
+    } while (token.kind != TOKEN_END);
+    InstructionParserFree(grammar, free);
+}
+
+static InstructionList finish_rows(Rows *rows) {
+    InstructionList list = {.count = (uint32_t)rows->instructions.count, .failed = rows->failed};
+    list.items = arena_copy(rows->arena, rows->instructions.items,
+                            memory_size(list.count, sizeof(Instruction)));
+    vector_free(&rows->instructions);
+    vector_free(&rows->arguments);
+    return list;
+}
+
+InstructionList parse_instructions(Arena *arena, Diags *diags, uint32_t source) {
+    Text text = diags_find(diags, source)->text;
+    if (!check_source(diags, source, text))
+        return (InstructionList){.failed = true};
+    Rows rows = {.arena = arena, .diags = diags, .source = source, .text = text};
+    Lexer lexer = lexer_open(text, lexer_preamble(text), DIALECT_INSTRUCTIONS);
+    parse_rows(&rows, &lexer);
+    if (rows.instructions.count == 0 && !rows.failed) {
+        uint32_t end = (uint32_t)text.size;
+        diag_error(diags, (Span){source, end, end}, "an instruction list without instructions");
+        rows.failed = true;
+    }
+    return finish_rows(&rows);
+}
