@@ -24,7 +24,7 @@ CFLAGS   += -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wstrict-proto
             -pthread -fno-math-errno -ffp-contract=off $(SANITIZE)
 CPPFLAGS += -Isrc -I$(BUILD)/gen
 LDFLAGS  += -pthread $(SANITIZE)
-LDLIBS   += -lxxhash -ljansson -ledit -lm
+LDLIBS   += -lxxhash -ljansson -ledit -lkissfft-float -lm
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
