@@ -12,11 +12,17 @@ const DTypeInfo dtype_info[DTYPE_COUNT] = {
 #undef DTYPE
 };
 
+/* Asked once for every tensor of every model, so most rows are passed by their size and last
+ * character. */
 DType dtype_from_file(Text name) {
-    DType dtype = 0;
-    while (dtype < DTYPE_COUNT && !text_equal(name, dtype_info[dtype].file_name))
-        dtype++;
-    return dtype;
+    char last = name.size > 0 ? name.data[name.size - 1] : '\0';
+    for (DType dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+        Text known = dtype_info[dtype].file_name;
+        if (known.size == name.size && known.data[known.size - 1] == last &&
+            text_equal(known, name))
+            return dtype;
+    }
+    return DTYPE_NONE;
 }
 
 DType dtype_from_name(Text name) {

@@ -149,19 +149,23 @@ static char *follow_links(Arena *arena, Text path, const Refusal *refusal) {
 }
 
 /* Whether what stands at the target begins like a model, or is empty: no loss if replaced. */
-static bool looks_like_model(const char *path, uint64_t size) {
+static bool check_content(const char *path, const Refusal *refusal) {
     struct stat status;
     unsigned char head[HEADER_PREFIX + 1];
     int file = file_open_regular(path, &status);
-    if (file < 0)
-        return false;
-    ssize_t n = file_read_at(file, head, sizeof head, 0);
-    close(file);
-    uint64_t length = 0;
+    ssize_t n = file < 0 ? -1 : file_read_at(file, head, sizeof head, 0);
+    int error = errno;
+    if (file >= 0)
+        close(file);
+    if (n < 0)
+        return refuse_errno(refusal, "exists and can't be read", error);
+    uint64_t length = 0, size = (uint64_t)status.st_size;
     for (int i = HEADER_PREFIX - 1; i >= 0 && n == sizeof head; i--)
         length = length << 8 | head[i];
-    return size == 0 || (length > 0 && length <= HEADER_LIMIT && length <= size - HEADER_PREFIX &&
-                         memchr("{ \t\r\n", head[HEADER_PREFIX], 5) != NULL);
+    return n == 0 ||
+           (length > 0 && length <= HEADER_LIMIT && length <= size - HEADER_PREFIX &&
+            memchr("{ \t\r\n", head[HEADER_PREFIX], 5) != NULL) ||
+           refuse(refusal, "exists and is no safetensors file; --force replaces it");
 }
 
 static bool is_input(const char *path, const WriterOptions *options) {
@@ -182,8 +186,7 @@ static bool may_replace(const char *target, const struct stat *status, const Wri
         return true;
     if (is_input(target, options))
         return refuse(refusal, "is an input of this run; --force replaces it when all is done");
-    return looks_like_model(target, (uint64_t)status->st_size) ||
-           refuse(refusal, "exists and is no safetensors file; --force replaces it");
+    return check_content(target, refusal);
 }
 
 /* Looks at what stands there; OLD is zeroed where nothing does. */
@@ -223,6 +226,14 @@ static bool check_space(const Writer *writer, const Refusal *refusal) {
     return false;
 }
 
+static bool set_size(int file, uint64_t size) {
+    int result;
+    do
+        result = ftruncate(file, (off_t)size);
+    while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
 /* The space of a file in memory is not reserved: that would touch all of it here, by one thread,
  * and running out of it is told just as well by a write. */
 static bool reserves_cheaply(int file) {
@@ -230,18 +241,21 @@ static bool reserves_cheaply(int file) {
     return fstatfs(file, &kind) == 0 && kind.f_type != TMPFS_MAGIC && kind.f_type != RAMFS_MAGIC;
 }
 
+static bool means_no_room(int error) {
+    return error == ENOSPC || error == EDQUOT || error == EFBIG || error == EIO;
+}
+
+/* Takes the space now, where the file system can; else only sets the size. */
 static bool reserve(int file, uint64_t size) {
     int result = -1;
-    errno = EOPNOTSUPP;
-    if (reserves_cheaply(file))
+    if (reserves_cheaply(file)) {
         do
             result = fallocate(file, 0, 0, (off_t)size);
         while (result != 0 && errno == EINTR);
-    if (result != 0 && errno != ENOSPC && errno != EDQUOT && errno != EFBIG && errno != EIO)
-        do
-            result = ftruncate(file, (off_t)size);
-        while (result != 0 && errno == EINTR);
-    return result == 0;
+        if (result == 0 || means_no_room(errno))
+            return result == 0;
+    }
+    return set_size(file, size);
 }
 
 static bool open_temporary(Writer *writer, const struct stat *old, const Refusal *refusal) {
@@ -339,7 +353,7 @@ static bool close_up(Writer *writer) {
     free(buffer);
     bool shorter = end != writer->size;
     writer->size = end;
-    return moved && (!shorter || ftruncate(writer->temporary->file, (off_t)end) == 0);
+    return moved && (!shorter || set_size(writer->temporary->file, end));
 }
 
 static bool synchronise(int file) {
