@@ -110,6 +110,17 @@ layers:
 deps:
 	@sh tools/deps.sh
 
+demo: deps
+	@$(MAKE) all
+	@sh tools/demo.sh $(BUILD)
+
+bench: all
+	@sh tools/bench.sh $(BUILD)
+
+install: $(BUILD)/mecha
+	install -D -m 755 $(BUILD)/mecha $(DESTDIR)$(PREFIX)/bin/mecha
+	install -D -m 644 docs/mecha.1 $(DESTDIR)$(PREFIX)/share/man/man1/mecha.1
+
 format:
 	clang-format -i $(filter-out %.def, $(wildcard src/*.[ch] src/*/*.[ch] tests/*.[ch] tools/*.c))
 
