@@ -1,5 +1,7 @@
 /* The streamed primitives: one set of loops, written once in plain C (kernel/body.h) and compiled
  * for several instruction sets. All builds give the same bits: no contraction, sums in fixed lanes.
+ * The one exception is which NaN an operation makes; nothing depends on that, and stores write one
+ * NaN for each dtype.
  *
  * A loop works on a tile: N elements (0 to any number) in the compute type, float or double, within
  * one thread's L1/L2 cache. A `const Kernels *` is passed, not global, so that tests run every
@@ -39,10 +41,14 @@ typedef void MapLoop(void *dst, const void *a, const void *b, const void *c, siz
 /* Converts N stored elements (aligned to nothing) to the compute type, exactly or rounded to
  * nearest even. Returns whether all are finite. BOOL: any byte but 0 is 1. */
 typedef bool LoadLoop(void *dst, const void *stored, size_t n);
+/* The same of stored[0], stored[stride], stored[2 * stride], ...; STRIDE counts elements, and may
+ * be negative or 0. */
+typedef bool LoadStridedLoop(void *dst, const void *stored, ptrdiff_t stride, size_t n);
 
-/* Converts to the stored type: floats to nearest even (f8_e4m3: overflow to NaN, as torch and the
- * OCP standard without saturation; check the golden and torch conventions), integers half to even
- * and saturating (NaN to 0), BOOL: 0 is false, the rest true. */
+/* Converts to the stored type, rounding once: floats to nearest even (what overflows becomes an
+ * infinity; in f8_e4m3, which has none, a NaN of its sign, as in torch), NaN to the one quiet NaN
+ * without sign; integers half to even and saturating (NaN to 0), BOOL: 0 is false, the rest true.
+ */
 typedef void StoreLoop(void *stored, const void *src, size_t n);
 
 /* Reductions add a tile to accumulators of FIXED shape, so that the result depends on the order of
@@ -76,18 +82,29 @@ typedef void ColumnLoop(double *accumulators, const void *a, const void *b, size
 /* Selection by radix: for every element whose ordered key has PREFIX in the bits above SHIFT +
  * BITS, counts the value of the BITS bits above SHIFT. The ordered key of x is its bit pattern (32
  * or 64 bits), made to order as unsigned numbers as x does: negative ones inverted, positive ones
- * with the sign bit set; NaN of either sign last; -0 as +0. */
+ * with the sign bit set; every NaN the same and last; -0 as +0. PREFIX is key >> (SHIFT + BITS),
+ * and ignored where that shifts everything out. */
 typedef void HistogramLoop(uint32_t *counts, const void *a, size_t n, uint64_t prefix,
                            unsigned shift, unsigned bits);
 
 /* dst[i] = the value of `a` rounded to DTYPE and back (as cast to that dtype; floats nearest even,
- * integers towards zero, wrapping never: saturating). */
+ * integers towards zero, wrapping never: saturating, NaN to 0; BOOL 1 for all but 0). */
 typedef void QuantiseLoop(void *dst, const void *a, size_t n);
+
+/* dst[i] = start + i, rounded once */
+typedef void IotaLoop(void *dst, double start, size_t n);
+
+/* dst[i] = the draw of element first + i in the stream KEY of SEED: a function of these three
+ * numbers alone, so that any tile can be drawn by itself. Uniform draws are multiples of 2^-53 in
+ * [0, 1), in float rounded down to multiples of 2^-24; normal ones are made of two uniform ones
+ * (Box and Muller), in float rounded to nearest. The formulas are in kernel/random.h. */
+typedef void RandomLoop(void *dst, uint64_t seed, uint64_t key, uint64_t first, size_t n);
 
 typedef struct KernelTable {
     MapLoop *map[OP_COUNT][8]; /* by uniform mask; NULL where the mask does not fit the arity, or is
                                   all of it */
     LoadLoop *load[DTYPE_COUNT]; /* NULL for dtypes that do not compute */
+    LoadStridedLoop *load_strided[DTYPE_COUNT];
     StoreLoop *store[DTYPE_COUNT];
     QuantiseLoop *quantise[DTYPE_COUNT];
     ReduceLoop *reduce[REDUCE_KIND_COUNT];
@@ -95,7 +112,8 @@ typedef struct KernelTable {
     ColumnLoop *reduce_columns[REDUCE_KIND_COUNT];
     ExpandLoop *expand;
     HistogramLoop *histogram;
-    /* One value: op on uniforms, in double, whatever the compute type: see uniform_op. */
+    IotaLoop *iota;
+    RandomLoop *uniform, *normal;
 } KernelTable;
 
 typedef struct Kernels {
@@ -107,11 +125,13 @@ typedef struct Kernels {
 
 /* The builds that this CPU can run, plain C first, best last. */
 size_t kernels_available(const Kernels *const **builds);
-/* The best one; `MECHA_KERNELS=base` in the environment chooses another by name. */
+/* The best one; `MECHA_KERNELS=base` in the environment chooses another by name. A name that this
+ * CPU does not have is passed over. */
 const Kernels *kernels_best(void);
 
 /* A scalar operation in f64, by the same code as the tiles', so that no libm decides a bit. */
 double uniform_op(OpCode op, double a, double b, double c);
+double uniform_quantise(DType dtype, double value);
 
 /* An accumulator that has seen nothing, and the value of one: lanes combined in a fixed tree. The
  * minimum of nothing is +inf, the maximum -inf, the rest 0. */
@@ -119,8 +139,11 @@ Accumulator accumulator_empty(ReduceKind kind);
 /* a = a and b, for partial results combined in a fixed order. */
 void accumulator_add(ReduceKind kind, Accumulator *a, const Accumulator *b);
 double accumulator_result(ReduceKind kind, const Accumulator *accumulator);
+/* One total of two, as accumulators of columns are combined. */
+double reduce_combine(ReduceKind kind, double a, double b);
 
-/* The ordered key of HistogramLoop, and the value that has it. WIDTH is 32 or 64. */
+/* The ordered key of HistogramLoop (of VALUE rounded to the compute type), and the value that has
+ * it. */
 uint64_t order_key(Compute compute, double value);
 double order_value(Compute compute, uint64_t key);
 

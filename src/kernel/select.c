@@ -1,0 +1,24 @@
+#include "kernel/kernel.h"
+
+#include <stdlib.h>
+
+extern const Kernels kernels_base, kernels_avx2, kernels_avx512;
+
+size_t kernels_available(const Kernels *const **builds) {
+    static const Kernels *const all[] = {&kernels_base, &kernels_avx2, &kernels_avx512};
+    *builds = all;
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    return avx2 && avx512 ? 3 : avx2 ? 2 : 1;
+}
+
+const Kernels *kernels_best(void) {
+    const Kernels *const *builds;
+    size_t count = kernels_available(&builds);
+    const char *wanted = getenv("MECHA_KERNELS");
+    for (size_t i = 0; wanted && i < count; i++)
+        if (text_equal(builds[i]->name, text_from(wanted)))
+            return builds[i];
+    return builds[count - 1];
+}
