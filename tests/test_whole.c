@@ -5,8 +5,9 @@
 #include "whole/stiefel.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Scratch for everything a test does, matrices included: it is checked that operations leave it as
  * they found it and take what they told. */
@@ -644,6 +645,41 @@ START_TEST(nan_is_an_error_at_once) {
 }
 END_TEST
 
+/* ---- threads */
+
+enum { THREADS = 4, SIDE = 150 };
+
+static void *factor_noise(void *out) {
+    Workspace workspace;
+    size_t bytes = matrix_bytes(SIDE, SIDE) + orthogonal_polar_bytes(SIDE, SIDE);
+    if (!workspace_init(&workspace, bytes))
+        return NULL;
+    Matrix a = matrix_take(&workspace, SIDE, SIDE);
+    TorchRandom random;
+    torch_random_init(&random, 1);
+    torch_normal(&random, a.data, SIDE * SIDE, COMPUTE_F64);
+    Status status = orthogonal_polar(matrix_view(out, SIDE, SIDE), a, &workspace);
+    workspace_free(&workspace);
+    return status == STATUS_OK ? out : NULL;
+}
+
+START_TEST(threads_get_the_same_bits) {
+    pthread_t threads[THREADS];
+    double *factors[THREADS];
+    for (size_t i = 0; i < THREADS; i++) {
+        factors[i] = malloc(SIDE * SIDE * sizeof(double));
+        ck_assert(pthread_create(&threads[i], NULL, factor_noise, factors[i]) == 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        void *done;
+        ck_assert(pthread_join(threads[i], &done) == 0 && done != NULL);
+        ck_assert(memcmp(factors[0], factors[i], SIDE * SIDE * sizeof(double)) == 0);
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        free(factors[i]);
+}
+END_TEST
+
 START_TEST(sizes_have_limits) {
     ck_assert(matrix_fits(49408, 5120));
     ck_assert(matrix_fits(1, 100000000));
@@ -685,6 +721,7 @@ Suite *whole_suite(void) {
     tcase_add_test(tests, geodesics_of_length_0);
     tcase_add_test(tests, geodesics_end_when_told);
     tcase_add_loop_test(tests, nan_is_an_error_at_once, 0, 2);
+    tcase_add_test(tests, threads_get_the_same_bits);
     tcase_add_test(tests, sizes_have_limits);
     suite_add_tcase(suite, tests);
     return suite;
