@@ -1,0 +1,425 @@
+#include "exec/evaluate.h"
+
+#include "exec/job.h"
+#include "exec/whole_call.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    BATCH_TASKS = 64, /* small tasks that a thread takes at once, */
+    BATCH_ELEMENTS = CHUNK_TILES * TILE_ELEMENTS,
+    PROGRESS_NANOSECONDS = 50 * 1000 * 1000
+};
+
+/* Everything here is guarded by the lock, but for `stopping`. */
+typedef struct Evaluation {
+    const Plan *plan;
+    const EvaluateOptions *options;
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a sweep was opened, a job is idle again, or all is done */
+    atomic_bool stopping;
+
+    uint32_t next_task;
+    Job *jobs; /* as many as threads: a thread begins a task only when none has a chunk left, so
+                  each other active job has a thread of its own */
+    Job *idle;
+    Job *open; /* those with chunks to take, earliest task first */
+    unsigned n_active;
+    uint64_t memory; /* of active jobs */
+
+    EvaluateResult result;
+    VECTOR(NonFinite) hits;
+    uint64_t tasks_done;
+    bool reporting; /* one thread is in the callback */
+    uint64_t last_report;
+} Evaluation;
+
+typedef struct Worker {
+    Evaluation *evaluation;
+    Machine machine;
+    VECTOR(NonFinite) hits; /* of the tasks that this thread completed */
+    pthread_t thread;
+} Worker;
+
+/* --- Memory --------------------------------------------------------------------------------- */
+
+static size_t task_machine(const Task *task) {
+    const PassList *passes = task->passes;
+    size_t most = 0;
+    for (uint32_t i = 0; i < passes->n_passes; i++) {
+        const Pass *pass = &passes->passes[i];
+        if (pass->kind != PASS_TILES)
+            continue;
+        size_t bytes = machine_bytes(pass, task_domain(task, pass->domain), passes->compute);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+/* Consecutive tasks with the same passes need the same. */
+uint64_t worker_memory(const Plan *plan) {
+    size_t most = 0;
+    const PassList *last = NULL;
+    for (uint32_t i = 0; i < plan->n_tasks; i++) {
+        if (plan->tasks[i].passes == last)
+            continue;
+        last = plan->tasks[i].passes;
+        size_t bytes = task_machine(&plan->tasks[i]);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static bool worker_init(Worker *worker, Evaluation *evaluation, size_t bytes) {
+    *worker = (Worker){.evaluation = evaluation};
+    worker->machine.memory = aligned_alloc(64, (bytes + 64) / 64 * 64);
+    return worker->machine.memory != NULL;
+}
+
+static void worker_free(Worker *worker) {
+    free(worker->machine.memory);
+    vector_free(&worker->hits);
+}
+
+/* --- Ends and reports ----------------------------------------------------------------------- */
+
+static void stop(Evaluation *evaluation, EvaluateStatus status) {
+    if (evaluation->result.status == EVALUATE_DONE)
+        evaluation->result.status = status;
+    atomic_store(&evaluation->stopping, true);
+    pthread_cond_broadcast(&evaluation->changed);
+}
+
+static void stop_failed(Evaluation *evaluation, const Job *job) {
+    if (evaluation->result.status != EVALUATE_DONE)
+        return;
+    evaluation->result.failure = job->failure;
+    evaluation->result.failed_task = job->number;
+    stop(evaluation, EVALUATE_FAILED);
+}
+
+static bool is_stopping(Evaluation *evaluation) {
+    const volatile int *interrupted = evaluation->options->interrupted;
+    return (interrupted != NULL && *interrupted) || atomic_load(&evaluation->stopping);
+}
+
+static uint64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static void count_bytes(Evaluation *evaluation, Machine *machine) {
+    evaluation->result.bytes_read += machine->bytes_read;
+    evaluation->result.bytes_written += machine->bytes_written;
+    machine->bytes_read = machine->bytes_written = 0;
+}
+
+/* The callback runs outside the lock, so that no thread waits for a terminal. */
+static void report(Evaluation *evaluation) {
+    const EvaluateOptions *options = evaluation->options;
+    if (options->progress == NULL || evaluation->reporting)
+        return;
+    uint64_t time = now();
+    if (time - evaluation->last_report < PROGRESS_NANOSECONDS)
+        return;
+    uint64_t tasks = evaluation->tasks_done, bytes = evaluation->result.bytes_written;
+    evaluation->reporting = true;
+    pthread_mutex_unlock(&evaluation->lock);
+    options->progress(options->progress_context, tasks, bytes);
+    pthread_mutex_lock(&evaluation->lock);
+    evaluation->reporting = false;
+    evaluation->last_report = time;
+}
+
+/* --- Jobs ----------------------------------------------------------------------------------- */
+
+/* Offers the job's chunks to all threads. */
+static void publish(Evaluation *evaluation, Job *job) {
+    Job **at = &evaluation->open;
+    while (*at != NULL && (*at)->number < job->number)
+        at = &(*at)->next;
+    job->next = *at;
+    *at = job;
+    pthread_cond_broadcast(&evaluation->changed);
+}
+
+static void retire(Evaluation *evaluation, Job *job, uint64_t memory) {
+    job->next = evaluation->idle;
+    evaluation->idle = job;
+    evaluation->n_active--;
+    evaluation->memory -= memory;
+    pthread_cond_broadcast(&evaluation->changed);
+}
+
+static void collect_hits(Worker *worker, const Job *job) {
+    for (size_t i = 0; i < job->non_finite.count; i++)
+        if (atomic_load_explicit(&job->non_finite.items[i], memory_order_relaxed))
+            vector_push(&worker->hits, (NonFinite){job->number, (uint32_t)i});
+}
+
+/* What came of a thread's work on a job. */
+typedef enum Advance { ADVANCE_PUBLISHED, ADVANCE_COMPLETE, ADVANCE_STOPPED } Advance;
+
+static Advance stop_job(Worker *worker, const Job *job, EvaluateStatus status) {
+    Evaluation *evaluation = worker->evaluation;
+    pthread_mutex_lock(&evaluation->lock);
+    if (status == EVALUATE_FAILED)
+        stop_failed(evaluation, job);
+    else
+        stop(evaluation, status);
+    pthread_mutex_unlock(&evaluation->lock);
+    return ADVANCE_STOPPED;
+}
+
+/* Takes a job that no thread works on from sweep to sweep, until there is one that others can help
+ * with. Without the lock. */
+static Advance advance(Worker *worker, Job *job) {
+    Evaluation *evaluation = worker->evaluation;
+    while (!is_stopping(evaluation)) {
+        JobStep step = job_next(job, &worker->machine);
+        if (step == JOB_FAILED)
+            return stop_job(worker, job, EVALUATE_FAILED);
+        if (step == JOB_COMPLETE) {
+            collect_hits(worker, job);
+            return ADVANCE_COMPLETE;
+        }
+        if (job->n_chunks > 1) {
+            pthread_mutex_lock(&evaluation->lock);
+            publish(evaluation, job);
+            pthread_mutex_unlock(&evaluation->lock);
+            return ADVANCE_PUBLISHED;
+        }
+        if (job->n_chunks == 1) {
+            EvaluateStatus status = job_run(job, &worker->machine, 0);
+            if (status != EVALUATE_DONE)
+                return stop_job(worker, job, status);
+        }
+    }
+    return ADVANCE_STOPPED;
+}
+
+static void complete(Worker *worker, Job *job, uint32_t n_tasks, uint64_t memory) {
+    Evaluation *evaluation = worker->evaluation;
+    evaluation->tasks_done += n_tasks;
+    count_bytes(evaluation, &worker->machine);
+    retire(evaluation, job, memory);
+    report(evaluation);
+}
+
+/* --- Chunks of open jobs -------------------------------------------------------------------- */
+
+/* Takes a chunk of the earliest open job; with the lock. */
+static void work_chunk(Worker *worker) {
+    Evaluation *evaluation = worker->evaluation;
+    Job *job = evaluation->open;
+    uint64_t chunk = job->next_chunk++;
+    if (job->next_chunk == job->n_chunks)
+        evaluation->open = job->next;
+    pthread_mutex_unlock(&evaluation->lock);
+    EvaluateStatus status = job_run(job, &worker->machine, chunk);
+    pthread_mutex_lock(&evaluation->lock);
+    count_bytes(evaluation, &worker->machine);
+    if (status != EVALUATE_DONE) {
+        stop(evaluation, status);
+        return;
+    }
+    if (--job->chunks_left > 0) {
+        report(evaluation);
+        return;
+    }
+    pthread_mutex_unlock(&evaluation->lock);
+    uint64_t memory = task_memory(job->frame.task);
+    Advance result = advance(worker, job);
+    pthread_mutex_lock(&evaluation->lock);
+    if (result == ADVANCE_COMPLETE)
+        complete(worker, job, 1, memory);
+}
+
+/* --- New tasks ------------------------------------------------------------------------------ */
+
+/* Tasks that one thread takes up, one after the other. */
+typedef struct Batch {
+    uint32_t begin, end;
+    uint64_t memory;
+} Batch;
+
+/* The elements of all passes of a task that no second thread could help with, or UINT64_MAX. */
+static uint64_t small_elements(const Task *task) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < task->passes->n_passes; i++) {
+        const Pass *pass = &task->passes->passes[i];
+        if (pass->kind == PASS_WHOLE || pass_chunks(task, pass) > 1)
+            return UINT64_MAX;
+        sum += pass->kind == PASS_COPY ? task->leaves[pass->copy_leaf]->count
+                                       : shape_count(task_domain(task, pass->domain));
+    }
+    return sum;
+}
+
+/* The next task, and those after it as long as they are small. */
+static Batch next_batch(const Evaluation *evaluation) {
+    const Plan *plan = evaluation->plan;
+    Batch batch = {evaluation->next_task, evaluation->next_task, 0};
+    uint64_t sum = 0;
+    while (batch.end < plan->n_tasks && batch.end - batch.begin < BATCH_TASKS) {
+        const Task *task = &plan->tasks[batch.end];
+        uint64_t elements = small_elements(task);
+        bool fits = elements <= BATCH_ELEMENTS && sum + elements <= BATCH_ELEMENTS;
+        if (!fits && batch.end > batch.begin)
+            break;
+        uint64_t memory = task_memory(task);
+        batch.memory = memory > batch.memory ? memory : batch.memory;
+        batch.end++;
+        if (!fits)
+            break;
+        sum += elements;
+    }
+    return batch;
+}
+
+/* Whether a batch was taken; with the lock. */
+static bool take_batch(Evaluation *evaluation, Batch *batch) {
+    if (evaluation->idle == NULL || evaluation->next_task == evaluation->plan->n_tasks)
+        return false;
+    *batch = next_batch(evaluation);
+    if (evaluation->n_active > 0 &&
+        evaluation->memory + batch->memory > evaluation->options->memory)
+        return false;
+    evaluation->next_task = batch->end;
+    evaluation->n_active++;
+    evaluation->memory += batch->memory;
+    return true;
+}
+
+/* With the lock. A task that is published is the only one of its batch. */
+static void work_batch(Worker *worker, Batch batch) {
+    Evaluation *evaluation = worker->evaluation;
+    Job *job = evaluation->idle;
+    evaluation->idle = job->next;
+    pthread_mutex_unlock(&evaluation->lock);
+    Advance result = ADVANCE_COMPLETE;
+    for (uint32_t i = batch.begin; i < batch.end && result == ADVANCE_COMPLETE; i++) {
+        job_begin(job, i);
+        result = advance(worker, job);
+    }
+    pthread_mutex_lock(&evaluation->lock);
+    if (result == ADVANCE_COMPLETE)
+        complete(worker, job, batch.end - batch.begin, batch.memory);
+}
+
+/* --- Threads -------------------------------------------------------------------------------- */
+
+static bool is_done(const Evaluation *evaluation) {
+    return evaluation->n_active == 0 && evaluation->next_task == evaluation->plan->n_tasks;
+}
+
+static void *work(void *context) {
+    Worker *worker = context;
+    Evaluation *evaluation = worker->evaluation;
+    pthread_mutex_lock(&evaluation->lock);
+    while (!is_stopping(evaluation) && !is_done(evaluation)) {
+        Batch batch;
+        if (evaluation->open != NULL)
+            work_chunk(worker);
+        else if (take_batch(evaluation, &batch))
+            work_batch(worker, batch);
+        else
+            pthread_cond_wait(&evaluation->changed, &evaluation->lock);
+    }
+    if (!is_done(evaluation))
+        stop(evaluation, EVALUATE_INTERRUPTED);
+    pthread_cond_broadcast(&evaluation->changed);
+    for (size_t i = 0; i < worker->hits.count; i++)
+        vector_push(&evaluation->hits, worker->hits.items[i]);
+    pthread_mutex_unlock(&evaluation->lock);
+    return NULL;
+}
+
+/* The calling thread is the first worker. Where the system gives no more threads or memory for
+ * one, those that are there do the work. */
+static void run_workers(Evaluation *evaluation) {
+    size_t bytes = worker_memory(evaluation->plan);
+    unsigned n = evaluation->options->threads, started = 1;
+    Worker *workers = memory_grow(NULL, memory_size(n, sizeof *workers));
+    if (!worker_init(&workers[0], evaluation, bytes))
+        memory_exhausted();
+    for (; started < n; started++) {
+        Worker *worker = &workers[started];
+        if (!worker_init(worker, evaluation, bytes))
+            break;
+        if (pthread_create(&worker->thread, NULL, work, worker) != 0) {
+            worker_free(worker);
+            break;
+        }
+    }
+    work(&workers[0]);
+    for (unsigned i = 1; i < started; i++)
+        pthread_join(workers[i].thread, NULL);
+    for (unsigned i = 0; i < started; i++)
+        worker_free(&workers[i]);
+    free(workers);
+}
+
+static int compare_hits(const void *a, const void *b) {
+    const NonFinite *x = a, *y = b;
+    if (x->task != y->task)
+        return x->task < y->task ? -1 : 1;
+    return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+static void make_jobs(Evaluation *evaluation) {
+    unsigned n = evaluation->options->threads;
+    evaluation->jobs = memory_grow(NULL, memory_size(n, sizeof *evaluation->jobs));
+    for (unsigned i = n; i-- > 0;) {
+        job_init(&evaluation->jobs[i], evaluation->plan, evaluation->options);
+        evaluation->jobs[i].next = evaluation->idle;
+        evaluation->idle = &evaluation->jobs[i];
+    }
+}
+
+static void free_jobs(Evaluation *evaluation) {
+    for (unsigned i = 0; i < evaluation->options->threads; i++)
+        job_free(&evaluation->jobs[i]);
+    free(evaluation->jobs);
+}
+
+/* Loads what the plan's primitives need. */
+static bool open_primitives(Evaluation *evaluation) {
+    const Plan *plan = evaluation->plan;
+    for (uint32_t i = 0; i < plan->n_tasks; i++)
+        for (uint32_t j = 0; j < plan->tasks[i].passes->n_passes; j++) {
+            const Pass *pass = &plan->tasks[i].passes->passes[j];
+            Text wrong = pass->kind == PASS_WHOLE ? whole_open(pass->whole.op) : TEXT("");
+            if (wrong.size == 0)
+                continue;
+            evaluation->result.status = EVALUATE_FAILED;
+            evaluation->result.failure = wrong;
+            evaluation->result.failed_task = i;
+            return false;
+        }
+    return true;
+}
+
+EvaluateResult evaluate(const Plan *plan, const EvaluateOptions *options) {
+    Evaluation evaluation = {.plan = plan, .options = options};
+    if (!open_primitives(&evaluation))
+        return evaluation.result;
+    pthread_mutex_init(&evaluation.lock, NULL);
+    pthread_cond_init(&evaluation.changed, NULL);
+    make_jobs(&evaluation);
+    run_workers(&evaluation);
+    free_jobs(&evaluation);
+    pthread_cond_destroy(&evaluation.changed);
+    pthread_mutex_destroy(&evaluation.lock);
+    EvaluateResult result = evaluation.result;
+    if (options->progress != NULL)
+        options->progress(options->progress_context, evaluation.tasks_done, result.bytes_written);
+    if (evaluation.hits.count > 0)
+        qsort(evaluation.hits.items, evaluation.hits.count, sizeof(NonFinite), compare_hits);
+    result.hits = evaluation.hits.items;
+    result.n_hits = evaluation.hits.count;
+    return result;
+}

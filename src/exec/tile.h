@@ -1,0 +1,73 @@
+/* The register machine: runs the code of a pass over one chunk of its domain, tile by tile.
+ *
+ * A pass is cut into chunks, the unit of work that a thread takes, and chunks into tiles, the
+ * length of a register. Both cuts depend on the pass alone. All memory of a thread is one Machine,
+ * made before it starts; within a chunk nothing is allocated, and only a write can fail. */
+#ifndef EXEC_TILE_H
+#define EXEC_TILE_H
+
+#include "exec/plan.h"
+#include "exec/select.h"
+
+#include <stdatomic.h>
+
+enum {
+    TILE_ELEMENTS = 2048,
+    CHUNK_TILES = 64, /* of a chunk, at least */
+    CHUNK_LIMIT = 512 /* chunks of a pass, as each holds partial reductions */
+};
+
+/* How a pass is cut. A unit is an element (FLAT), a row (ROWS), or an outer index or a strip of
+ * one (COLUMNS). */
+typedef struct Cut {
+    uint64_t units;
+    uint64_t tile_units;
+    uint64_t chunk_units;
+    uint64_t n_chunks;
+    uint64_t tile_elements; /* at most, in one register */
+    uint64_t strip;         /* COLUMNS: elements side by side; 0 where units are whole outers */
+} Cut;
+
+/* One task within one pass, as its threads share it. */
+typedef struct Frame {
+    const Kernels *kernels;
+    Compute compute;
+    const Plan *plan;
+    const Task *task;
+    const Pass *pass;
+    Shape domain;
+    uint64_t count; /* elements of the domain */
+    Cut cut;
+    bool check_finite;
+    const double *uniforms;    /* by slot */
+    const void *uniform_tiles; /* the same in the compute type */
+    void *const *buffers;      /* those alive are not NULL */
+    Accumulator *partials;     /* [chunk][reduction] */
+    Selector *selectors;       /* by selection */
+    atomic_bool *non_finite;   /* by leaf slot */
+} Frame;
+
+/* What one thread holds. */
+typedef struct Machine {
+    unsigned char *memory; /* of machine_bytes for every pass it meets */
+    uint64_t bytes_read, bytes_written;
+    bool write_failed;
+} Machine;
+
+size_t compute_size(Compute compute);
+const Shape *task_domain(const Task *task, ShapeId shape);
+
+Cut tile_cut(const Pass *pass, const Shape *domain);
+/* Bytes of a Machine's memory that the pass needs. */
+size_t machine_bytes(const Pass *pass, const Shape *domain, Compute compute);
+
+/* Runs CODE (of the frame's pass) over a chunk. False where a write failed. */
+bool tile_run(Machine *machine, const Frame *frame, const TileInstr *code, uint32_t n_code,
+              uint64_t chunk);
+
+/* Runs CODE over about N elements in pieces that are spread over the domain, for the selections'
+ * samples (selector_sample). */
+void tile_sample(Machine *machine, const Frame *frame, const TileInstr *code, uint32_t n_code,
+                 uint64_t n);
+
+#endif
