@@ -10,7 +10,7 @@
 # make format           clang-format over the sources
 # make clean
 #
-# BUILD= another build directory, SANITIZE= flags for it.
+# BUILD= another build directory, SANITIZE= flags for it, V=1 shows the commands.
 
 BUILD    ?= build
 PREFIX   ?= /usr/local
@@ -18,13 +18,17 @@ ifeq ($(origin CC),default)
 CC        = gcc
 endif
 SANITIZE ?=
-
 CFLAGS   ?= -O2 -g
-CFLAGS   += -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wno-missing-field-initializers \
-            -pthread -fno-math-errno -ffp-contract=off $(SANITIZE)
-CPPFLAGS += -Isrc -I$(BUILD)/gen
-LDFLAGS  += -pthread $(SANITIZE)
-LDLIBS   += -lxxhash -ljansson -ledit -lkissfft-float -lm
+
+# What the project itself needs, apart from the variables above, which the command line may replace.
+FLAGS     := -std=c11 -D_GNU_SOURCE -Isrc -I$(BUILD)/gen -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
+             -Wno-missing-field-initializers -pthread -fno-math-errno -ffp-contract=off $(SANITIZE)
+LIBRARIES := -lxxhash -ljansson -ledit -lkissfft-float -lm
+COMPILE    = $(call quiet,CC $<)$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS) -MMD -MP -c -o $@ $<
+LINK       = $(call quiet,LD $@)$(CC) $(LDFLAGS) -pthread $(SANITIZE) -o $@ $^ $(LIBRARIES) $(LDLIBS)
+
+# V=1 shows the commands.
+quiet      = $(if $(V),,@echo "  $(1)";)
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
@@ -50,46 +54,47 @@ TOOL_NAMES   := $(patsubst tools/%.c,$(BUILD)/%,$(TOOLS))
 all: $(BUILD)/mecha $(TOOL_NAMES)
 
 $(BUILD)/mecha: $(CLI_OBJECTS) $(LIB_OBJECTS)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(LINK)
 
-$(BUILD)/tests: $(TEST_OBJECTS) $(LIB_OBJECTS)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $$(pkg-config --libs check)
+# The tests look into the program, too, and have a main of their own.
+$(BUILD)/tests: $(TEST_OBJECTS) $(filter-out %/cli/main.o,$(CLI_OBJECTS)) $(LIB_OBJECTS)
+	$(LINK) $$(pkg-config --libs check)
 
 # Runs the same cases as the suite of that name.
 $(BUILD)/golden: $(BUILD)/obj/tests/golden.o $(BUILD)/obj/tests/run.o
 
 $(TOOL_NAMES): $(BUILD)/%: $(BUILD)/obj/tools/%.o $(LIB_OBJECTS)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(LINK)
 
 # Kernels are the only files with flags of their own: the same loops for several instruction sets.
 KERNEL_FLAGS := -O3 -fno-trapping-math
-$(BUILD)/obj/src/kernel/base.o:   CFLAGS += $(KERNEL_FLAGS)
-$(BUILD)/obj/src/kernel/avx2.o:   CFLAGS += $(KERNEL_FLAGS) -mavx2 -mf16c
-$(BUILD)/obj/src/kernel/avx512.o: CFLAGS += $(KERNEL_FLAGS) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mf16c -mprefer-vector-width=512
+$(BUILD)/obj/src/kernel/base.o:   FLAGS += $(KERNEL_FLAGS)
+$(BUILD)/obj/src/kernel/avx2.o:   FLAGS += $(KERNEL_FLAGS) -mavx2 -mf16c
+$(BUILD)/obj/src/kernel/avx512.o: FLAGS += $(KERNEL_FLAGS) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mf16c -mprefer-vector-width=512
 
 # Nor is what generators write held to warnings about style.
-$(BUILD)/obj/gen/%.o: CFLAGS += -Wno-unused-parameter -Wno-unused-variable -Wno-sign-compare -Wno-shadow
+$(BUILD)/obj/gen/%.o: FLAGS += -Wno-unused-parameter -Wno-unused-variable -Wno-sign-compare -Wno-shadow
 
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE)
 
 $(BUILD)/gen/%.c: %.re
 	@mkdir -p $(@D)
-	re2c -W -Werror --no-debug-info --conditions -i -o $@ $<
+	$(call quiet,RE2C $<)re2c -W -Werror --no-debug-info --conditions -i -o $@ $<
 
 # Lemon writes the file in spite of conflicts, and says so with its exit status.
 $(BUILD)/gen/%.c: %.y
 	@mkdir -p $(@D)
-	lemon -q -l -d$(@D) $<
+	$(call quiet,LEMON $<)lemon -q -l -d$(@D) $<
 
 $(BUILD)/gen/stdlib.c: tools/embed.awk $(STDLIB)
 	@mkdir -p $(@D)
-	awk -f tools/embed.awk $(STDLIB) /dev/null > $@
+	$(call quiet,EMBED stdlib)awk -f tools/embed.awk $(STDLIB) /dev/null > $@
 
 # Every object may include a header that Lemon writes.
 $(LIB_OBJECTS) $(TEST_OBJECTS): | $(GENERATED)
