@@ -71,8 +71,12 @@ typedef enum WholeOp {
     WHOLE_COUNT
 } WholeOp;
 
-/* An empty program whose key shape (shape 1) is KEY, or that has none (NULL). */
+/* An empty program whose key shape (shape 1) is KEY, or that has none (NULL) and so is asked from
+ * the start. */
 Program *program_new(Arena *arena, const Shape *key);
+/* An empty program whose shapes have the same numbers as those of MODEL, asked for what MODEL was.
+ */
+Program *program_like(Arena *arena, const Program *model);
 void program_free(Program *program); /* what is not in the arena */
 
 /* Dimensions. Asking for those of shape 1 makes the program one for this very shape
