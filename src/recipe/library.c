@@ -1,0 +1,283 @@
+#include "recipe/library.h"
+
+#include "base/map.h"
+#include "base/vector.h"
+#include "recipe/stdlib.h"
+#include "syntax/parse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct Library {
+    Arena *arena;
+    Diags *diags;
+    const Scope **files; /* by file of the standard library; NULL: not parsed yet */
+    Names spaces;
+    const Definition **all;
+    size_t n_all;
+};
+
+Library *library_new(Arena *arena, Diags *diags) {
+    Library *library = arena_new(arena, Library);
+    library->arena = arena;
+    library->diags = diags;
+    library->files = arena_array(arena, const Scope *, n_stdlib_files + 1);
+    library->spaces.arena = arena;
+    names_add(&library->spaces, TEXT("weight"));
+    names_add(&library->spaces, TEXT("delta"));
+    names_add(&library->spaces, TEXT("param"));
+    return library;
+}
+
+void library_free(Library *library) {
+    names_free(&library->spaces);
+}
+
+int library_space(Library *library, Text name) {
+    if (names_find(&library->spaces, name) == INDEX_NONE && library->spaces.count == SPACE_LIMIT)
+        return -1;
+    return (int)names_add(&library->spaces, name);
+}
+
+int library_find_space(const Library *library, Text name) {
+    uint32_t space = names_find(&library->spaces, name);
+    return space == INDEX_NONE ? -1 : (int)space;
+}
+
+Text library_space_name(const Library *library, int space) {
+    return library->spaces.texts[space];
+}
+
+void library_spaces_print(const Library *library, SpaceSet spaces, Builder *out) {
+    bool first = true;
+    for (uint32_t space = 0; space < library->spaces.count; space++) {
+        if ((spaces & SPACE_SET(space)) == 0)
+            continue;
+        builder_format(out, "%s%.*s", first ? "" : " or ", TEXT_ARG(library->spaces.texts[space]));
+        first = false;
+    }
+}
+
+/* ---- signatures ---- */
+
+/* What the types of a signature say, while it is read. */
+typedef struct SignatureReader {
+    Library *library;
+    Text symbols[SPACE_LIMIT];
+    int n_symbols;
+} SignatureReader;
+
+static bool is_symbol(Text name) {
+    return name.size == 1 && name.data[0] >= 'A' && name.data[0] <= 'Z';
+}
+
+static int read_symbol(SignatureReader *reader, Text name) {
+    for (int i = 0; i < reader->n_symbols; i++)
+        if (text_equal(reader->symbols[i], name))
+            return i;
+    if (reader->n_symbols == SPACE_LIMIT)
+        return -1;
+    reader->symbols[reader->n_symbols] = name;
+    return reader->n_symbols++;
+}
+
+static const struct {
+    const char *name;
+    ParameterType type;
+} scalar_types[] = {
+    {"float", PARAMETER_FLOAT},
+    {"int", PARAMETER_INT},
+    {"bool", PARAMETER_BOOL},
+    {"str", PARAMETER_STRING},
+};
+
+/* One name of a type: a scalar type, a space variable, or a space. */
+static void read_type_name(SignatureReader *reader, const Ast *type, Parameter *parameter) {
+    for (size_t i = 0; i < sizeof scalar_types / sizeof *scalar_types; i++)
+        if (text_equal(type->text, text_from(scalar_types[i].name))) {
+            parameter->type = scalar_types[i].type;
+            parameter->spaces = SPACE_SET(SPACE_PARAM);
+            return;
+        }
+    if (is_symbol(type->text)) {
+        parameter->symbol = read_symbol(reader, type->text);
+        parameter->spaces = SPACES_ALL;
+        return;
+    }
+    int space = library_space(reader->library, type->text);
+    if (space < 0)
+        diag_error(reader->library->diags, type->span, "more than %d merge spaces", SPACE_LIMIT);
+    else
+        parameter->spaces |= SPACE_SET(space);
+}
+
+/* A type with its alternatives; without one, a space variable shared by all that have none. */
+static void read_type(SignatureReader *reader, const Ast *type, Parameter *parameter) {
+    parameter->symbol = -1;
+    parameter->type = PARAMETER_TENSOR;
+    if (type == NULL) {
+        parameter->symbol = read_symbol(reader, TEXT(""));
+        parameter->spaces = SPACES_ALL;
+        return;
+    }
+    parameter->optional = type->optional;
+    if (type->text.size > 0)
+        read_type_name(reader, type, parameter);
+    for (uint32_t i = 0; i < type->n_items; i++)
+        read_type_name(reader, type->items[i], parameter);
+    if (type->a != NULL)
+        parameter->config = type->a->text;
+}
+
+static void read_formal(SignatureReader *reader, const Ast *formal, Parameter *parameter) {
+    read_type(reader, formal->b, parameter);
+    parameter->name = formal->text;
+    parameter->span = formal->name_span;
+    parameter->variadic = formal->variadic;
+    parameter->fallback = formal->a;
+    bool null_default = formal->a != NULL && formal->a->kind == AST_NULL;
+    parameter->optional |= null_default;
+}
+
+static void check_formals(const Library *library, const Method *method) {
+    for (uint32_t i = 0; i < method->n_parameters; i++) {
+        const Parameter *parameter = &method->parameters[i];
+        if (method_parameter(method, parameter->name) != (int)i)
+            diag_error(library->diags, parameter->span, "the parameter '%.*s' is there twice",
+                       TEXT_ARG(parameter->name));
+        for (uint32_t k = 0; parameter->variadic && k < i; k++)
+            if (method->parameters[k].variadic)
+                diag_error(library->diags, parameter->span,
+                           "a method has one variadic parameter at most");
+    }
+}
+
+static const Method *read_method(Library *library, const Ast *syntax, const Scope *scope) {
+    SignatureReader reader = {.library = library};
+    Method *method = arena_new(library->arena, Method);
+    method->name = syntax->text;
+    method->span = syntax->name_span;
+    method->doc = syntax->doc;
+    method->syntax = syntax;
+    method->scope = scope;
+    method->body = syntax->a;
+    method->n_parameters = syntax->n_items;
+    method->parameters = arena_array(library->arena, Parameter, syntax->n_items);
+    for (uint32_t i = 0; i < syntax->n_items; i++)
+        read_formal(&reader, syntax->items[i], &method->parameters[i]);
+    Parameter result = {0};
+    read_type(&reader, syntax->b, &result);
+    method->spaces = result.spaces;
+    method->symbol = result.symbol;
+    method->config = result.config;
+    check_formals(library, method);
+    return method;
+}
+
+/* ---- scopes ---- */
+
+static void add_definition(Library *library, Scope *scope, const Ast *statement) {
+    Definition definition = {
+        .name = statement->text, .span = statement->name_span, .syntax = statement, .scope = scope};
+    switch (statement->kind) {
+    case AST_DEF:
+        definition.kind = DEFINITION_FUNCTION;
+        break;
+    case AST_METHOD:
+        definition.kind = DEFINITION_METHOD;
+        definition.method = read_method(library, statement, scope);
+        break;
+    default:
+        return;
+    }
+    for (uint32_t i = 0; i < scope->n_definitions; i++) {
+        const Definition *other = &scope->definitions[i];
+        if (other->kind == definition.kind && text_equal(other->name, definition.name)) {
+            diag_error(library->diags, definition.span, "'%.*s' is defined twice",
+                       TEXT_ARG(definition.name));
+            diag_note(library->diags, other->span, "first defined here");
+            return;
+        }
+    }
+    scope->definitions[scope->n_definitions++] = definition;
+}
+
+const Scope *library_scope(Library *library, const Ast *file) {
+    Scope *scope = arena_new(library->arena, Scope);
+    scope->library = library;
+    scope->definitions = arena_array(library->arena, Definition, file->n_items + 1);
+    for (uint32_t i = 0; i < file->n_items; i++)
+        add_definition(library, scope, file->items[i]);
+    return scope;
+}
+
+static const Scope *stdlib_scope(Library *library, unsigned file) {
+    if (library->files[file] == NULL) {
+        const StdlibFile *embedded = &stdlib_files[file];
+        uint32_t source = diags_source(library->diags, text_from(embedded->name),
+                                       (Text){embedded->text, embedded->size});
+        library->files[file] =
+            library_scope(library, parse_recipe(library->arena, library->diags, source));
+    }
+    return library->files[file];
+}
+
+static const Definition *find_here(const Scope *scope, DefinitionKind kind, Text name) {
+    for (uint32_t i = 0; i < scope->n_definitions; i++)
+        if (scope->definitions[i].kind == kind && text_equal(scope->definitions[i].name, name))
+            return &scope->definitions[i];
+    return NULL;
+}
+
+static DefinitionKind entry_kind(const StdlibEntry *entry) {
+    return strcmp(entry->kind, "def") == 0      ? DEFINITION_FUNCTION
+           : strcmp(entry->kind, "config") == 0 ? DEFINITION_CONFIG
+                                                : DEFINITION_METHOD;
+}
+
+const Definition *library_find(Library *library, DefinitionKind kind, Text name) {
+    for (unsigned i = 0; i < n_stdlib_entries; i++) {
+        const StdlibEntry *entry = &stdlib_entries[i];
+        if (entry_kind(entry) == kind && text_equal(text_from(entry->name), name))
+            return find_here(stdlib_scope(library, entry->file), kind, name);
+    }
+    return NULL;
+}
+
+const Definition *scope_find(const Scope *scope, DefinitionKind kind, Text name) {
+    const Definition *found = find_here(scope, kind, name);
+    return found != NULL ? found : library_find(scope->library, kind, name);
+}
+
+Text scope_nearest(const Scope *scope, DefinitionKind kind, Text name) {
+    VECTOR(Text) names = {0};
+    for (uint32_t i = 0; i < scope->n_definitions; i++)
+        if (scope->definitions[i].kind == kind)
+            vector_push(&names, scope->definitions[i].name);
+    for (unsigned i = 0; i < n_stdlib_entries; i++)
+        if (entry_kind(&stdlib_entries[i]) == kind)
+            vector_push(&names, text_from(stdlib_entries[i].name));
+    Text nearest = nearest_name(name, names.items, names.count);
+    vector_free(&names);
+    return nearest;
+}
+
+static int by_name(const void *a, const void *b) {
+    const Definition *x = *(const Definition *const *)a, *y = *(const Definition *const *)b;
+    int order = text_compare(x->name, y->name);
+    return order != 0 ? order : (int)x->kind - (int)y->kind;
+}
+
+const Definition *const *library_all(Library *library, size_t *count) {
+    if (library->all == NULL) {
+        library->all = arena_array(library->arena, const Definition *, n_stdlib_entries + 1);
+        for (unsigned file = 0; file < n_stdlib_files; file++) {
+            const Scope *scope = stdlib_scope(library, file);
+            for (uint32_t i = 0; i < scope->n_definitions; i++)
+                library->all[library->n_all++] = &scope->definitions[i];
+        }
+        qsort(library->all, library->n_all, sizeof *library->all, by_name);
+    }
+    *count = library->n_all;
+    return library->all;
+}

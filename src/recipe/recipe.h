@@ -1,0 +1,64 @@
+/* A recipe as meant: the graph, and what of it is to be written where. */
+#ifndef RECIPE_RECIPE_H
+#define RECIPE_RECIPE_H
+
+#include "recipe/build.h"
+
+typedef struct MetadataPair {
+    Text key, value;
+} MetadataPair;
+
+/* A `save`, or the result of a recipe that has none. */
+typedef struct RecipeOutput {
+    NodeId node;
+    Span span;
+    Text path; /* empty: named by -o */
+    Span path_span;
+    Text dtype, space; /* empty: as the command line says */
+    Span dtype_span, space_span;
+    uint64_t shard_size;    /* 0: as the command line says */
+    MetadataPair *metadata; /* given by the save */
+    uint32_t n_metadata;
+} RecipeOutput;
+
+typedef struct RecipeParameter {
+    Text name;
+    Span span;
+    Text type; /* `float`, `int`, `bool`, `str`, `path`, `model`, … */
+    bool required;
+    Text fallback; /* as written */
+    Text range;    /* as written, or empty */
+    Text doc;
+} RecipeParameter;
+
+typedef struct Recipe {
+    Graph *graph;
+    Build *build;
+    Library *library;
+    const Scope *scope;
+    Text folder; /* of the recipe file: where relative paths are looked for first */
+    RecipeOutput *outputs;
+    uint32_t n_outputs;
+    RecipeParameter *parameters;
+    uint32_t n_parameters;
+} Recipe;
+
+/* A parameter's value given from outside. */
+typedef struct Setting {
+    Text name, value;
+} Setting;
+
+typedef struct ElaborateOptions {
+    const Setting *settings;
+    size_t n_settings;
+    Text folder;
+} ElaborateOptions;
+
+/* The graph of a source in either dialect. Mistakes are reported; NULL if there was one. */
+Recipe *elaborate(Arena *arena, Diags *diags, Library *library, uint32_t source,
+                  const ElaborateOptions *options);
+
+/* The instruction-list half of it. */
+void elaborate_instructions(Arena *arena, Diags *diags, Recipe *recipe, uint32_t source);
+
+#endif
