@@ -1,0 +1,87 @@
+/* What holds for which key: inputs are opened, merge spaces and configs inferred, and the keys of
+ * every output listed.
+ *
+ *     recipe graph ─ inputs ─ spaces ─ components and their configs ─▶ Solved
+ */
+#ifndef SOLVE_SOLVE_H
+#define SOLVE_SOLVE_H
+
+#include "recipe/recipe.h"
+#include "tensor/reader.h"
+
+typedef uint32_t KeyId; /* in Domain.keys */
+
+/* A model config: an architecture and implementation, and its keys. */
+typedef struct ConfigKey {
+    Text name;
+    Text component;
+    DType dtype; /* DTYPE_NONE: unknown */
+    Shape shape;
+    bool optional;
+    const Text *aliases;
+    uint32_t n_aliases;
+    const Text *blocks; /* the names of the blocks it belongs to */
+    uint32_t n_blocks;
+} ConfigKey;
+
+typedef struct Config {
+    Text name;
+    const ConfigKey *keys;
+    uint32_t n_keys;
+} Config;
+
+/* The nodes whose keys are of one kind: they have one config, or one structural set of keys. */
+typedef struct Domain {
+    const Config *config; /* NULL: structural */
+    Text *keys; /* of the config in its order; else of all its models, in order of appearance */
+    uint32_t n_keys;
+    Names index;
+    bool any; /* nothing in it says which keys there are */
+} Domain;
+
+/* A set of keys of a domain. */
+typedef struct KeySet {
+    const uint64_t *bits; /* NULL: all */
+} KeySet;
+
+static inline bool keys_have(KeySet set, KeyId key) {
+    return set.bits == NULL || (set.bits[key / 64] >> (key % 64) & 1);
+}
+
+typedef struct Solved {
+    const Recipe *recipe;
+    unsigned char *reached; /* by node */
+    const Model **models;   /* by node; NULL where it is no NODE_MODEL */
+    const Model **inputs;   /* each file once */
+    uint32_t n_inputs;
+    SpaceSet *spaces;    /* by node: one space */
+    uint32_t *domain_of; /* by node, in domains */
+    Domain *domains;
+    uint32_t n_domains;
+    KeySet *output_keys; /* by output of the recipe: those that it may have */
+} Solved;
+
+typedef struct SolveOptions {
+    const char *const *models_dirs;
+    size_t n_models_dirs;
+    SpaceSet space; /* of outputs that say none themselves; SPACES_ALL: any */
+} SolveOptions;
+
+/* NULL after errors. What it opens is in solved->inputs, to be closed with solve_close. */
+Solved *solve(Arena *arena, Diags *diags, const Recipe *recipe, const SolveOptions *options);
+void solve_close(Solved *solved);
+
+/* The stages, in order; each reports what is wrong and returns false then. */
+bool solve_inputs(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options);
+bool solve_spaces(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options);
+bool solve_configs(Arena *arena, Diags *diags, Solved *solved);
+bool solve_keys(Arena *arena, Diags *diags, Solved *solved);
+
+/* The tensor that a model node has under a key of its domain (by its name or an alias), or NULL. */
+const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key);
+
+/* Whether a glob matches a key: `*` any run, dots included; `?` one character; `\` makes the next
+ * one literal. */
+bool glob_match(Text glob, Text key);
+
+#endif
