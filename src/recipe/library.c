@@ -152,6 +152,19 @@ static void check_formals(const Library *library, const Method *method) {
     }
 }
 
+/* What a conversion says of its configs; the name `any` stands for all. */
+static void read_conversion(Method *method, const Ast *syntax) {
+    method->rules = syntax->c;
+    method->body = NULL;
+    method->symbol = method->n_parameters > 0 ? method->parameters[0].symbol : -1;
+    method->spaces = SPACES_ALL;
+    for (uint32_t i = 0; i < method->n_parameters; i++)
+        if (method->parameters[i].config.size == 0)
+            method->parameters[i].config = syntax->a->text;
+    method->keys_any = syntax->b->kind == AST_NAME;
+    method->config = method->keys_any ? TEXT("") : syntax->b->text;
+}
+
 static const Method *read_method(Library *library, const Ast *syntax, const Scope *scope) {
     SignatureReader reader = {.library = library};
     Method *method = arena_new(library->arena, Method);
@@ -165,11 +178,15 @@ static const Method *read_method(Library *library, const Ast *syntax, const Scop
     method->parameters = arena_array(library->arena, Parameter, syntax->n_items);
     for (uint32_t i = 0; i < syntax->n_items; i++)
         read_formal(&reader, syntax->items[i], &method->parameters[i]);
-    Parameter result = {0};
-    read_type(&reader, syntax->b, &result);
-    method->spaces = result.spaces;
-    method->symbol = result.symbol;
-    method->config = result.config;
+    if (syntax->kind == AST_CONVERSION) {
+        read_conversion(method, syntax);
+    } else {
+        Parameter result = {0};
+        read_type(&reader, syntax->b, &result);
+        method->spaces = result.spaces;
+        method->symbol = result.symbol;
+        method->config = result.config;
+    }
     check_formals(library, method);
     return method;
 }
@@ -183,6 +200,7 @@ static void add_definition(Library *library, Scope *scope, const Ast *statement)
     case AST_DEF:
         definition.kind = DEFINITION_FUNCTION;
         break;
+    case AST_CONVERSION:
     case AST_METHOD:
         definition.kind = DEFINITION_METHOD;
         definition.method = read_method(library, statement, scope);

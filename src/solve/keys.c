@@ -199,43 +199,65 @@ static void check_output(const KeySolver *solver, const RecipeOutput *output, Ke
                                           : "nothing says which keys the result has");
 }
 
-static void solve_domain(KeySolver *solver, SetId *sets, uint32_t domain) {
-    Solved *solved = solver->solved;
-    const Recipe *recipe = solved->recipe;
-    vector_push(&solver->sets, NULL);
-    for (NodeId id = 0; id < graph_count(solver->graph); id++)
-        if (solved->reached[id] && solved->domain_of[id] == domain)
-            sets[id] = node_keys(solver, id, sets);
-    for (uint32_t i = 0; i < recipe->n_outputs; i++)
-        if (solved->domain_of[recipe->outputs[i].node] == domain) {
-            solved->output_keys[i] = (KeySet){solver->sets.items[sets[recipe->outputs[i].node]]};
-            check_output(solver, &recipe->outputs[i], solved->output_keys[i]);
-        }
+static void solver_free(KeySolver *solver) {
+    vector_free(&solver->sets);
+    vector_free(&solver->combined);
+    index_free(&solver->by_content);
+    index_free(&solver->by_operands);
+}
+
+static KeySolver *new_solvers(Arena *arena, Diags *diags, Solved *solved) {
+    KeySolver *solvers = arena_array(arena, KeySolver, solved->n_domains + 1);
+    for (uint32_t i = 0; i < solved->n_domains; i++) {
+        solvers[i] = (KeySolver){.arena = arena,
+                                 .diags = diags,
+                                 .solved = solved,
+                                 .graph = solved->recipe->graph,
+                                 .domain = &solved->domains[i],
+                                 .n_words = (solved->domains[i].n_keys + 63) / 64};
+        vector_push(&solvers[i].sets, NULL);
+    }
+    return solvers;
 }
 
 bool solve_keys(Arena *arena, Diags *diags, Solved *solved) {
     size_t errors = diag_errors(diags);
+    const Recipe *recipe = solved->recipe;
     collect_keys(solved);
-    solved->output_keys = arena_array(arena, KeySet, solved->recipe->n_outputs + 1);
-    SetId *sets = arena_array(arena, SetId, graph_count(solved->recipe->graph) + 1);
-    for (uint32_t i = 0; i < solved->n_domains; i++) {
-        KeySolver solver = {.arena = arena,
-                            .diags = diags,
-                            .solved = solved,
-                            .graph = solved->recipe->graph,
-                            .domain = &solved->domains[i],
-                            .n_words = (solved->domains[i].n_keys + 63) / 64};
-        solve_domain(&solver, sets, i);
-        vector_free(&solver.sets);
-        vector_free(&solver.combined);
-        index_free(&solver.by_content);
-        index_free(&solver.by_operands);
+    KeySolver *solvers = new_solvers(arena, diags, solved);
+    SetId *sets = arena_array(arena, SetId, graph_count(recipe->graph) + 1);
+    for (NodeId id = 0; id < graph_count(recipe->graph); id++)
+        if (solved->reached[id])
+            sets[id] = node_keys(&solvers[solved->domain_of[id]], id, sets);
+    solved->output_keys = arena_array(arena, KeySet, recipe->n_outputs + 1);
+    for (uint32_t i = 0; i < recipe->n_outputs; i++) {
+        NodeId node = recipe->outputs[i].node;
+        KeySolver *solver = &solvers[solved->domain_of[node]];
+        solved->output_keys[i] = (KeySet){solver->sets.items[sets[node]]};
+        check_output(solver, &recipe->outputs[i], solved->output_keys[i]);
     }
+    for (uint32_t i = 0; i < solved->n_domains; i++)
+        solver_free(&solvers[i]);
     return diag_errors(diags) == errors;
 }
 
 const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key) {
     return model_find(solved->models[node], key);
+}
+
+static int map_entry(const Node *node, Text key) {
+    for (uint32_t i = 0; i < node->n_operands; i++) {
+        const MapEntry *entry = &node->entries[i];
+        if (entry->kind == ENTRY_KEY ? text_equal(entry->first, key)
+                                     : entry->kind == ENTRY_GLOB && glob_match(entry->first, key))
+            return (int)i;
+    }
+    return -1;
+}
+
+int solved_entry(const Solved *solved, NodeId id, Text key) {
+    const Node *node = graph_node(solved->recipe->graph, id);
+    return node->kind == NODE_MAP ? map_entry(node, key) : glob_match(node->text, key);
 }
 
 bool glob_match(Text glob, Text key) {

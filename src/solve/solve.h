@@ -80,6 +80,10 @@ bool solve_keys(Arena *arena, Diags *diags, Solved *solved);
 /* The tensor that a model node has under a key of its domain (by its name or an alias), or NULL. */
 const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key);
 
+/* What a key means to a node that treats keys apart: the entry of a NODE_MAP that is for it (-1:
+ * none); of a NODE_KEEP or NODE_COMPONENT whether it is kept (1) or not (0). */
+int solved_entry(const Solved *solved, NodeId node, Text key);
+
 /* Whether a glob matches a key: `*` any run, dots included; `?` one character; `\` makes the next
  * one literal. */
 bool glob_match(Text glob, Text key);

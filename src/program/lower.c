@@ -1,0 +1,479 @@
+#include "program/lower.h"
+
+#include "program/term.h"
+#include "solve/conversion.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* The nodes that are evaluated under one key: those that the roots reach without crossing a
+ * conversion. */
+struct Region {
+    Arena *arena;
+    const Solved *solved;
+    const NodeId *roots;
+    uint32_t n_roots;
+    NodeId *nodes; /* operands before users */
+    uint32_t n_nodes;
+    NodeId *leaves; /* those of them whose value depends on the key by itself */
+    uint32_t n_leaves;
+    struct Region **operands; /* by place in `leaves`: what a conversion converts; else NULL */
+    uint32_t depth;           /* of conversions around it */
+};
+
+enum { CONVERSION_LIMIT = 64 }; /* conversions of conversions */
+
+const Term term_poison = {.kind = TERM_POISON};
+const Term term_absent = {.kind = TERM_ABSENT};
+const Term term_null = {.kind = TERM_NULL};
+
+Term term_number(double number, NumberKind kind) {
+    return (Term){.kind = TERM_NUMBER, .number = number, .number_kind = kind};
+}
+
+Term term_bool(bool truth) {
+    return term_number(truth, NUMBER_BOOL);
+}
+
+Term term_string(Text text) {
+    return (Term){.kind = TERM_STRING, .text = text};
+}
+
+Term term_tensor(ValueId value) {
+    return (Term){.kind = TERM_TENSOR, .value = value, .cast = DTYPE_NONE};
+}
+
+Term term_list(Lower *lower, const Term *items, uint32_t n) {
+    return (Term){.kind = TERM_LIST,
+                  .items = arena_copy(lower->arena, items, n * sizeof *items),
+                  .n_items = n};
+}
+
+Term lower_error(Lower *lower, Span span, const char *format, ...) {
+    Builder message = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    builder_vformat(&message, format, arguments);
+    va_end(arguments);
+    diag_error(lower->diags, span, "%s", message.data);
+    builder_free(&message);
+    if (lower->call != NODE_NONE) {
+        Span call = graph_node(lower->solved->recipe->graph, lower->call)->span;
+        if (call.source != span.source || call.begin != span.begin)
+            diag_note(lower->diags, call, "called here, for the key '%.*s'",
+                      TEXT_ARG(text_printable(lower->arena, lower->key)));
+    }
+    return term_poison;
+}
+
+/* ---- regions ---- */
+
+static bool is_conversion(const Node *node) {
+    return node->kind == NODE_CALL && node->method->rules != NULL;
+}
+
+static bool is_key_leaf(const Node *node) {
+    return node->kind == NODE_MODEL || node->kind == NODE_MAP || node->kind == NODE_KEEP ||
+           node->kind == NODE_COMPONENT || is_conversion(node);
+}
+
+/* Finds what roots reach; shared by a region and those of its conversions. */
+typedef struct Explorer {
+    Arena *arena;
+    const Solved *solved;
+    uint32_t *seen; /* by node: the last exploration that met it */
+    uint32_t exploration;
+    VECTOR(NodeId) pending;
+} Explorer;
+
+static int by_number(const void *a, const void *b) {
+    NodeId x = *(const NodeId *)a, y = *(const NodeId *)b;
+    return (x > y) - (x < y);
+}
+
+static void meet(Explorer *explorer, NodeId id) {
+    if (explorer->seen[id] == explorer->exploration)
+        return;
+    explorer->seen[id] = explorer->exploration;
+    vector_push(&explorer->pending, id);
+}
+
+/* What the region's roots reach, operands before users. A conversion is reached, what it converts
+ * is not. */
+static void find_nodes(Explorer *explorer, Region *region) {
+    const Graph *graph = explorer->solved->recipe->graph;
+    explorer->exploration++;
+    explorer->pending.count = 0;
+    for (uint32_t i = 0; i < region->n_roots; i++)
+        meet(explorer, region->roots[i]);
+    for (size_t at = 0; at < explorer->pending.count; at++) {
+        NodeId id = explorer->pending.items[at];
+        const Node *node = graph_node(graph, id);
+        for (uint32_t i = 0; i < node->n_operands && !is_conversion(node); i++)
+            meet(explorer, graph_operands(graph, id)[i]);
+    }
+    qsort(explorer->pending.items, explorer->pending.count, sizeof(NodeId), by_number);
+    region->n_nodes = (uint32_t)explorer->pending.count;
+    region->nodes =
+        arena_copy(explorer->arena, explorer->pending.items, region->n_nodes * sizeof(NodeId));
+}
+
+static Region *explore(Explorer *explorer, const NodeId *roots, uint32_t n_roots, uint32_t depth) {
+    const Graph *graph = explorer->solved->recipe->graph;
+    Region *region = arena_new(explorer->arena, Region);
+    *region = (Region){
+        .arena = explorer->arena, .solved = explorer->solved, .n_roots = n_roots, .depth = depth};
+    region->roots = arena_copy(explorer->arena, roots, n_roots * sizeof *roots);
+    find_nodes(explorer, region);
+    region->leaves = arena_array(explorer->arena, NodeId, region->n_nodes + 1);
+    for (uint32_t i = 0; i < region->n_nodes; i++)
+        if (is_key_leaf(graph_node(graph, region->nodes[i])))
+            region->leaves[region->n_leaves++] = region->nodes[i];
+    region->operands = arena_array(explorer->arena, Region *, region->n_leaves + 1);
+    for (uint32_t i = 0; i < region->n_leaves; i++) {
+        const Node *node = graph_node(graph, region->leaves[i]);
+        if (is_conversion(node) && depth < CONVERSION_LIMIT)
+            region->operands[i] = explore(explorer, graph_operands(graph, region->leaves[i]),
+                                          node->n_operands, depth + 1);
+    }
+    return region;
+}
+
+Region *region_new(Arena *arena, const Solved *solved, const NodeId *roots, uint32_t n_roots) {
+    Explorer explorer = {.arena = arena,
+                         .solved = solved,
+                         .seen =
+                             arena_array(arena, uint32_t, graph_count(solved->recipe->graph) + 1)};
+    Region *region = explore(&explorer, roots, n_roots, 0);
+    vector_free(&explorer.pending);
+    return region;
+}
+
+/* ---- the leaves of a key ---- */
+
+/* What is collected for one key. */
+typedef struct Collector {
+    Arena *arena;
+    bool (*lacks)(void *context, const Leaf *leaf);
+    void *context;
+    VECTOR(Leaf) leaves;
+    XXH3_state_t *hash;
+} Collector;
+
+static void hash_number(Collector *collector, uint64_t number) {
+    XXH3_64bits_update(collector->hash, &number, sizeof number);
+}
+
+static void collect_model(Collector *collector, const Solved *solved, NodeId id, Text key) {
+    Leaf leaf = {.node = id, .key = key, .tensor = solved_tensor(solved, id, key)};
+    if (leaf.tensor != NULL && collector->lacks != NULL &&
+        collector->lacks(collector->context, &leaf))
+        leaf.tensor = NULL;
+    hash_number(collector, leaf.tensor == NULL ? DTYPE_NONE : leaf.tensor->dtype);
+    vector_push(&collector->leaves, leaf);
+}
+
+static void collect(Collector *collector, const Region *region, Text key);
+
+static void collect_conversion(Collector *collector, const Region *region, uint32_t at, Text key) {
+    const Node *node = graph_node(region->solved->recipe->graph, region->leaves[at]);
+    ConversionRule rule;
+    bool found =
+        region->operands[at] != NULL && conversion_find(collector->arena, node->method, key, &rule);
+    hash_number(collector, found ? (uint64_t)(uintptr_t)rule.rule : 0);
+    for (uint32_t i = 0; found && i < rule.n_sources; i++)
+        collect(collector, region->operands[at], rule.sources[i].key);
+}
+
+static void collect(Collector *collector, const Region *region, Text key) {
+    const Solved *solved = region->solved;
+    for (uint32_t i = 0; i < region->n_leaves; i++) {
+        NodeId id = region->leaves[i];
+        const Node *node = graph_node(solved->recipe->graph, id);
+        if (node->kind == NODE_MODEL)
+            collect_model(collector, solved, id, key);
+        else if (node->kind == NODE_CALL)
+            collect_conversion(collector, region, i, key);
+        else
+            hash_number(collector, (uint64_t)solved_entry(solved, id, key));
+    }
+}
+
+static void find_common_shape(KeyLeaves *leaves) {
+    const Tensor *first = NULL;
+    leaves->same_shape = true;
+    for (uint32_t i = 0; i < leaves->count; i++) {
+        const Tensor *tensor = leaves->items[i].tensor;
+        if (tensor == NULL)
+            continue;
+        first = first == NULL ? tensor : first;
+        leaves->same_shape &= shape_equal(&first->shape, &tensor->shape);
+    }
+    leaves->same_shape &= first != NULL && first->shape.rank > 0;
+    if (leaves->same_shape)
+        leaves->shape = first->shape;
+}
+
+void region_leaves(const Region *region, Text key, bool (*lacks)(void *context, const Leaf *leaf),
+                   void *context, Arena *arena, KeyLeaves *leaves) {
+    XXH3_state_t *hash = XXH3_createState();
+    if (hash == NULL)
+        memory_exhausted();
+    XXH3_64bits_reset(hash);
+    Collector collector = {.arena = arena, .lacks = lacks, .context = context, .hash = hash};
+    collect(&collector, region, key);
+    *leaves = (KeyLeaves){.count = (uint32_t)collector.leaves.count};
+    leaves->items =
+        arena_copy(arena, collector.leaves.items, leaves->count * sizeof *leaves->items);
+    vector_free(&collector.leaves);
+    find_common_shape(leaves);
+    hash_number(&collector, leaves->same_shape);
+    leaves->hash = XXH3_64bits_digest(hash);
+    XXH3_freeState(hash);
+}
+
+bool leaves_equal(const Solved *solved, const KeyLeaves *a, const KeyLeaves *b, bool exact) {
+    (void)solved;
+    if (a->hash != b->hash || a->count != b->count || a->same_shape != b->same_shape)
+        return false;
+    for (uint32_t i = 0; i < a->count; i++) {
+        const Tensor *x = a->items[i].tensor, *y = b->items[i].tensor;
+        if (a->items[i].node != b->items[i].node || (x == NULL) != (y == NULL))
+            return false;
+        if (x != NULL && (x->dtype != y->dtype ||
+                          ((exact || !a->same_shape) && !shape_equal(&x->shape, &y->shape))))
+            return false;
+    }
+    return true;
+}
+
+/* ---- values of nodes ---- */
+
+/* The terms of a region's nodes under one key. */
+typedef struct Evaluation {
+    Lower *lower;
+    const Region *region;
+    Text key;
+    Term *terms; /* by place in region->nodes */
+} Evaluation;
+
+/* The term of a node of the region: its nodes are in ascending order. */
+static Term *term_of(const Evaluation *evaluation, NodeId id) {
+    const NodeId *nodes = evaluation->region->nodes;
+    uint32_t low = 0, high = evaluation->region->n_nodes;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (nodes[middle] <= id)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &evaluation->terms[low];
+}
+
+static bool evaluate_region(Lower *lower, const Region *region, Text key, uint32_t *slot,
+                            Term *roots);
+
+static Term leaf_term(Lower *lower, uint32_t slot) {
+    const Tensor *tensor = lower->leaves->items[slot].tensor;
+    if (tensor == NULL)
+        return term_absent;
+    ShapeId shape = tensor->shape.rank == 0     ? SHAPE_ID_SCALAR
+                    : lower->leaves->same_shape ? SHAPE_ID_KEY
+                                                : program_shape(lower->program, &tensor->shape);
+    return term_tensor(program_leaf(lower->program, slot, tensor->dtype, shape));
+}
+
+static Term conversion_term(Evaluation *evaluation, uint32_t at, uint32_t *slot) {
+    Lower *lower = evaluation->lower;
+    const Region *region = evaluation->region;
+    NodeId id = region->leaves[at];
+    const Node *node = graph_node(lower->solved->recipe->graph, id);
+    ConversionRule rule;
+    if (region->operands[at] == NULL)
+        return lower_error(lower, node->span, "more than %d conversions of conversions",
+                           CONVERSION_LIMIT);
+    if (!conversion_find(lower->arena, node->method, evaluation->key, &rule))
+        return term_absent;
+    Term *sources = arena_array(lower->arena, Term, rule.n_sources + 1);
+    Term *roots = arena_array(lower->arena, Term, node->n_operands + 1);
+    for (uint32_t i = 0; i < rule.n_sources; i++) {
+        if (!evaluate_region(lower, region->operands[at], rule.sources[i].key, slot, roots))
+            return term_poison;
+        sources[i] = roots[rule.sources[i].parameter];
+    }
+    NodeId call = lower->call;
+    lower->call = id;
+    Term result = lower_rule(lower, node->method, &rule, sources);
+    lower->call = call;
+    return result;
+}
+
+static Term constant_term(const Node *node) {
+    switch (node->kind) {
+    case NODE_NUMBER:
+        return term_number(node->number, node->number_kind);
+    case NODE_STRING:
+        return term_string(node->text);
+    default:
+        return term_null;
+    }
+}
+
+static const OpCode operator_ops[] = {
+    [AST_ADD] = OP_ADD, [AST_SUB] = OP_SUB, [AST_MUL] = OP_MUL, [AST_DIV] = OP_DIV,
+    [AST_POW] = OP_POW, [AST_NEG] = OP_NEG, [AST_EQ] = OP_EQ,   [AST_NE] = OP_NE,
+    [AST_LT] = OP_LT,   [AST_LE] = OP_LE,   [AST_GT] = OP_LT,   [AST_GE] = OP_LE,
+    [AST_AND] = OP_AND, [AST_OR] = OP_OR,   [AST_NOT] = OP_NOT,
+};
+
+Term lower_operator(Lower *lower, AstOp op, Term a, Term b, Span span) {
+    if (op == AST_FALLBACK)
+        return a.kind == TERM_ABSENT ? b : a;
+    bool swapped = op == AST_GT || op == AST_GE;
+    Term operands[3] = {swapped ? b : a, swapped ? a : b, a};
+    return lower_map(lower, operator_ops[op], operands, span);
+}
+
+/* The arguments of a call by parameter; the variadic one is a list. */
+static Term call_term(Evaluation *evaluation, NodeId id) {
+    Lower *lower = evaluation->lower;
+    const Graph *graph = lower->solved->recipe->graph;
+    const Node *node = graph_node(graph, id);
+    const Method *method = node->method;
+    const NodeId *operands = graph_operands(graph, id);
+    Term *arguments = arena_array(lower->arena, Term, method->n_parameters + 1);
+    uint32_t at = 0;
+    for (uint32_t p = 0; p < method->n_parameters; p++) {
+        if (!method->parameters[p].variadic) {
+            arguments[p] = *term_of(evaluation, operands[at++]);
+            continue;
+        }
+        uint32_t n = node->n_operands - (method->n_parameters - 1);
+        Term *items = arena_array(lower->arena, Term, n + 1);
+        for (uint32_t i = 0; i < n; i++)
+            items[i] = *term_of(evaluation, operands[at++]);
+        arguments[p] = (Term){.kind = TERM_LIST, .items = items, .n_items = n};
+    }
+    lower->call = id;
+    return lower_method(lower, method, arguments, node->span);
+}
+
+static Term map_term(const Evaluation *evaluation, NodeId id) {
+    const Solved *solved = evaluation->region->solved;
+    int entry = solved_entry(solved, id, evaluation->key);
+    return entry < 0 ? term_absent
+                     : *term_of(evaluation, graph_operands(solved->recipe->graph, id)[entry]);
+}
+
+static Term node_term(Evaluation *evaluation, NodeId id) {
+    const Solved *solved = evaluation->region->solved;
+    const Graph *graph = solved->recipe->graph;
+    const Node *node = graph_node(graph, id);
+    const NodeId *operands = graph_operands(graph, id);
+    switch (node->kind) {
+    case NODE_CALL:
+        return call_term(evaluation, id);
+    case NODE_OPERATOR:
+        evaluation->lower->call = id;
+        return lower_operator(evaluation->lower, node->op, *term_of(evaluation, operands[0]),
+                              *term_of(evaluation, operands[node->n_operands - 1]), node->span);
+    case NODE_MAP:
+        return map_term(evaluation, id);
+    case NODE_KEEP:
+    case NODE_COMPONENT:
+        return solved_entry(solved, id, evaluation->key) ? *term_of(evaluation, operands[0])
+                                                         : term_absent;
+    default:
+        return constant_term(node);
+    }
+}
+
+/* A mistake in one node must not be repeated by all that use it: methods hand poison on. */
+static bool evaluate_region(Lower *lower, const Region *region, Text key, uint32_t *slot,
+                            Term *roots) {
+    const Graph *graph = region->solved->recipe->graph;
+    Text outer_key = lower->key;
+    lower->key = key;
+    Evaluation evaluation = {.lower = lower, .region = region, .key = key};
+    evaluation.terms = memory_grow(NULL, memory_size(region->n_nodes + 1, sizeof(Term)));
+    for (uint32_t i = 0; i < region->n_leaves; i++) {
+        const Node *node = graph_node(graph, region->leaves[i]);
+        if (node->kind == NODE_MODEL)
+            *term_of(&evaluation, region->leaves[i]) = leaf_term(lower, (*slot)++);
+        else if (node->kind == NODE_CALL)
+            *term_of(&evaluation, region->leaves[i]) = conversion_term(&evaluation, i, slot);
+    }
+    for (uint32_t i = 0; i < region->n_nodes; i++) {
+        const Node *node = graph_node(graph, region->nodes[i]);
+        if (node->kind != NODE_MODEL && !is_conversion(node))
+            evaluation.terms[i] = node_term(&evaluation, region->nodes[i]);
+    }
+    bool ok = true;
+    for (uint32_t i = 0; i < region->n_roots; i++) {
+        roots[i] = *term_of(&evaluation, region->roots[i]);
+        ok &= roots[i].kind != TERM_POISON;
+    }
+    free(evaluation.terms);
+    lower->key = outer_key;
+    return ok;
+}
+
+/* ---- roots ---- */
+
+/* Under `auto` an output keeps the dtype of the key in the first input that provides it, unless it
+ * was cast. */
+static DType natural_dtype(const Lower *lower, Term term) {
+    if (term.kind == TERM_TENSOR && term.cast != DTYPE_NONE)
+        return term.cast;
+    for (uint32_t i = 0; i < lower->leaves->count; i++)
+        if (lower->leaves->items[i].tensor != NULL)
+            return lower->leaves->items[i].tensor->dtype;
+    return DTYPE_F32;
+}
+
+/* A leaf that passes through keeps its own dtype. */
+static DType root_dtype(const Lower *lower, Term term) {
+    const Value *value =
+        term.kind == TERM_TENSOR ? program_value(lower->program, term.value) : NULL;
+    bool leaf = value != NULL && value->kind == VALUE_LEAF && term.cast == DTYPE_NONE;
+    return leaf ? (DType)value->dtype : natural_dtype(lower, term);
+}
+
+static bool lower_root(Lower *lower, Term term, LowerRoot *root) {
+    root->present = term.kind == TERM_TENSOR || term.kind == TERM_NUMBER;
+    if (term.kind == TERM_ABSENT)
+        return true;
+    if (!root->present) {
+        diag_error(lower->diags, graph_node(lower->solved->recipe->graph, root->node)->span,
+                   "the result for '%.*s' is no tensor",
+                   TEXT_ARG(text_printable(lower->arena, lower->key)));
+        return false;
+    }
+    root->dtype = root_dtype(lower, term);
+    root->value = term_value(lower, term);
+    return true;
+}
+
+bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const KeyLeaves *leaves,
+           Compute compute, Program *program, LowerRoot *roots) {
+    size_t errors = diag_errors(diags);
+    Lower state = {.arena = arena,
+                   .diags = diags,
+                   .solved = region->solved,
+                   .program = program,
+                   .compute = compute,
+                   .key = key,
+                   .leaves = leaves,
+                   .call = NODE_NONE};
+    Term *terms = arena_array(arena, Term, region->n_roots + 1);
+    uint32_t slot = 0;
+    bool ok = evaluate_region(&state, region, key, &slot, terms);
+    for (uint32_t i = 0; i < region->n_roots; i++) {
+        roots[i] = (LowerRoot){.node = region->roots[i]};
+        ok = ok && lower_root(&state, terms[i], &roots[i]);
+    }
+    vector_free(&state.locals);
+    return ok && diag_errors(diags) == errors;
+}

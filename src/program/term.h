@@ -1,0 +1,92 @@
+/* What an expression of a method's body stands for while a program is lowered: numbers, words and
+ * lists that are known now, and tensors that will be computed. (Inside program/: the interpreter of
+ * bodies and its functions.) */
+#ifndef PROGRAM_TERM_H
+#define PROGRAM_TERM_H
+
+#include "base/vector.h"
+#include "program/lower.h"
+#include "solve/conversion.h"
+
+typedef enum TermKind {
+    TERM_POISON, /* a mistake, reported already */
+    TERM_ABSENT, /* an input lacks this key */
+    TERM_NULL,
+    TERM_NUMBER,
+    TERM_STRING,
+    TERM_TENSOR,
+    TERM_LIST,
+} TermKind;
+
+typedef struct Term {
+    TermKind kind;
+    NumberKind number_kind;
+    double number;
+    Text text;
+    ValueId value;
+    DType cast; /* of a tensor that was just cast: its dtype; else DTYPE_NONE */
+    const struct Term *items;
+    uint32_t n_items;
+} Term;
+
+typedef struct Local {
+    Text name;
+    Term term;
+} Local;
+
+typedef struct Lower {
+    Arena *arena;
+    Diags *diags;
+    const Solved *solved;
+    Program *program;
+    Compute compute;
+    Text key;
+    const KeyLeaves *leaves;
+    VECTOR(Local) locals;
+    size_t frame;               /* where the locals of the body at hand begin */
+    const Scope *scope;         /* of the body at hand */
+    NodeId call;                /* the node that is being lowered */
+    const ConversionRule *rule; /* being applied, or NULL */
+    const Term *sources;        /* the values of the keys that it reads */
+    uint32_t depth;             /* of bodies calling methods */
+} Lower;
+
+Term term_number(double number, NumberKind kind);
+Term term_bool(bool truth);
+Term term_string(Text text);
+Term term_tensor(ValueId value);
+Term term_list(Lower *lower, const Term *items, uint32_t n);
+extern const Term term_poison, term_absent, term_null;
+
+/* Reports a mistake in a body: at SPAN, with the call site as a note. */
+Term lower_error(Lower *lower, Span span, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The shape of a number or tensor. */
+const Shape *term_dims(Lower *lower, Term term);
+ShapeId term_shape(Lower *lower, Term term);
+/* The value of a number or tensor in the program. */
+ValueId term_value(Lower *lower, Term term);
+bool term_is_value(Term term);
+
+/* op over numbers and tensors, which broadcast; numbers alone give a number. */
+Term lower_map(Lower *lower, OpCode op, const Term *terms, Span span);
+
+/* A binary or unary (B unused) operator of the language. */
+Term lower_operator(Lower *lower, AstOp op, Term a, Term b, Span span);
+
+/* The value of an expression of a body. */
+Term lower_expression(Lower *lower, const Ast *ast);
+/* A call of a function of the tensor language; false where it has none of that name. */
+bool lower_builtin(Lower *lower, const Ast *call, Text name, Term *out);
+/* A rule of a conversion, with the values of the keys that it names. */
+Term lower_rule(Lower *lower, const Method *method, const ConversionRule *rule,
+                const Term *sources);
+/* The body of METHOD with these arguments by parameter. */
+Term lower_method(Lower *lower, const Method *method, const Term *arguments, Span span);
+/* Every function of the tensor language, for suggestions: calls EACH with its name, its
+ * parameters in parentheses, and its description. */
+void lower_builtins(void (*each)(void *context, Text name, Text parameters, Text doc),
+                    void *context);
+
+#endif
