@@ -1077,7 +1077,7 @@ static void run_import(const Frame *frame, const Ast *ast) {
     }
     Text text;
     int error;
-    if (!file_read(elaborator->arena, path.data, RECIPE_SIZE_LIMIT, &text, &error)) {
+    if (!file_read(elaborator->arena, path, FILE_TEXT_LIMIT, &text, &error)) {
         diag_error(elaborator->diags, ast->a->span, "cannot read '%.*s': %s", TEXT_ARG(path),
                    strerror(error));
         bind(frame, ast->text, ast->name_span, poison);

@@ -45,7 +45,7 @@ static Text find_model(const Search *search, Text name) {
 
 /* The entry of a folder whose name is nearest to a file that is not there. */
 static Text nearest_file(const Search *search, Text folder, Text name) {
-    DIR *stream = opendir(folder.size > 0 ? text_copy(search->arena, folder).data : ".");
+    DIR *stream = opendir(text_copy(search->arena, folder).data);
     VECTOR(Text) names = {0};
     for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;)
         if (entry->d_name[0] != '.')
@@ -123,7 +123,7 @@ bool solve_inputs(Arena *arena, Diags *diags, Solved *solved, const SolveOptions
     for (size_t i = 0; i < options->n_models_dirs; i++)
         vector_push(&search.folders, text_from(options->models_dirs[i]));
     add_environment(&search);
-    vector_push(&search.folders, TEXT(""));
+    vector_push(&search.folders, TEXT("."));
     open_all(&search, solved);
     vector_free(&search.folders);
     return diag_errors(diags) == errors;

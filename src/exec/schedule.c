@@ -1,0 +1,480 @@
+#include "exec/schedule.h"
+
+#include "base/map.h"
+#include "base/vector.h"
+#include "exec/evaluate.h"
+#include "opt/rewrite.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* Keys that have one program. */
+typedef struct Class {
+    uint32_t group;
+    KeyLeaves leaves; /* of its first key */
+    bool exact;       /* serves only keys of the same shapes */
+    const PassList *passes;
+    LowerRoot
+        *roots; /* by output of the group; those present are the roots of the passes, in order */
+} Class;
+
+/* The outputs of one domain: computed together, key by key. */
+typedef struct Group {
+    uint32_t domain;
+    uint32_t *outputs;
+    uint32_t n_outputs;
+    Region *region;
+} Group;
+
+/* A leaf that is treated as absent because it holds no finite values. */
+typedef struct Excluded {
+    NodeId node;
+    Text key;
+} Excluded;
+
+struct Schedule {
+    Arena *arena;
+    Diags *diags;
+    const Solved *solved;
+    ScheduleOptions options;
+    Group *groups;
+    uint32_t n_groups;
+    VECTOR(Class) classes;
+    HashIndex class_index;
+    VECTOR(Task) tasks;
+    VECTOR(KeyTask) keys; /* Task.origin numbers these */
+    VECTOR(Excluded) excluded;
+    VECTOR(OutputTensor) * tensors; /* by output */
+    Output *outputs;
+    uint64_t largest; /* elements of the largest tensor */
+    uint64_t dropped;
+};
+
+/* ---- groups ---- */
+
+static Group *find_group(Schedule *schedule, uint32_t domain) {
+    for (uint32_t i = 0; i < schedule->n_groups; i++)
+        if (schedule->groups[i].domain == domain)
+            return &schedule->groups[i];
+    Group *group = &schedule->groups[schedule->n_groups++];
+    group->domain = domain;
+    group->outputs = arena_array(schedule->arena, uint32_t, schedule->solved->recipe->n_outputs);
+    return group;
+}
+
+static void make_groups(Schedule *schedule) {
+    const Recipe *recipe = schedule->solved->recipe;
+    schedule->groups = arena_array(schedule->arena, Group, recipe->n_outputs);
+    for (uint32_t i = 0; i < recipe->n_outputs; i++) {
+        Group *group = find_group(schedule, schedule->solved->domain_of[recipe->outputs[i].node]);
+        group->outputs[group->n_outputs++] = i;
+    }
+    for (uint32_t g = 0; g < schedule->n_groups; g++) {
+        Group *group = &schedule->groups[g];
+        NodeId *roots = arena_array(schedule->arena, NodeId, group->n_outputs);
+        for (uint32_t i = 0; i < group->n_outputs; i++)
+            roots[i] = recipe->outputs[group->outputs[i]].node;
+        group->region = region_new(schedule->arena, schedule->solved, roots, group->n_outputs);
+    }
+}
+
+/* ---- classes ---- */
+
+typedef struct WantedClass {
+    uint32_t group;
+    const KeyLeaves *leaves;
+} WantedClass;
+
+static bool same_class(const void *context, const void *wanted, uint32_t item) {
+    const Schedule *schedule = context;
+    const WantedClass *want = wanted;
+    const Class *class = &schedule->classes.items[item];
+    return class->group == want->group &&
+           leaves_equal(schedule->solved, &class->leaves, want->leaves, class->exact);
+}
+
+/* The dtype that an output's tensor is stored as. */
+static DType stored_dtype(const Schedule *schedule, uint32_t output, DType natural) {
+    Text name = schedule->solved->recipe->outputs[output].dtype;
+    if (name.size > 0 && !text_equal(name, TEXT("auto")))
+        return dtype_from_name(name);
+    return schedule->options.dtype != DTYPE_NONE && name.size == 0 ? schedule->options.dtype
+                                                                   : natural;
+}
+
+static void optimise_class(Schedule *schedule, Class *class, const Program *program,
+                           LowerRoot *roots, uint32_t n_roots) {
+    const Group *group = &schedule->groups[class->group];
+    RootSpec *specs = arena_array(schedule->arena, RootSpec, n_roots + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < n_roots; i++) {
+        if (!roots[i].present)
+            continue;
+        roots[i].dtype = stored_dtype(schedule, group->outputs[i], roots[i].dtype);
+        specs[n++] = (RootSpec){roots[i].value, roots[i].dtype};
+    }
+    OptimiseOptions options = {.compute = schedule->options.compute,
+                               .hold_bytes =
+                                   schedule->options.memory / 4 / schedule->options.threads,
+                               .key_elements = schedule->largest};
+    class->passes = optimise(schedule->arena, program, specs, n, &options);
+}
+
+/* An output that the group's roots of a key leave out: the key is not among the output's. */
+static bool lower_class(Schedule *schedule, Class *class, Text key) {
+    const Group *group = &schedule->groups[class->group];
+    Program *program =
+        program_new(schedule->arena, class->leaves.same_shape ? &class->leaves.shape : NULL);
+    class->roots = arena_array(schedule->arena, LowerRoot, group->n_outputs);
+    bool ok = lower(schedule->arena, schedule->diags, group->region, key, &class->leaves,
+                    schedule->options.compute, program, class->roots);
+    if (ok)
+        optimise_class(schedule, class, program, class->roots, group->n_outputs);
+    class->exact = !ok || !class->passes->any_shape;
+    program_free(program);
+    return ok;
+}
+
+/* The class of a key by its leaves, made if it is new. */
+static const Class *find_class(Schedule *schedule, uint32_t group, Text key,
+                               const KeyLeaves *leaves) {
+    WantedClass wanted = {group, leaves};
+    uint32_t found =
+        index_find(&schedule->class_index, leaves->hash, same_class, schedule, &wanted);
+    if (found != INDEX_NONE)
+        return &schedule->classes.items[found];
+    Class class = {.group = group, .leaves = *leaves};
+    class.leaves.items =
+        arena_copy(schedule->arena, leaves->items, leaves->count * sizeof *leaves->items);
+    lower_class(schedule, &class, key);
+    index_add(&schedule->class_index, leaves->hash, (uint32_t)schedule->classes.count);
+    vector_push(&schedule->classes, class);
+    return &schedule->classes.items[schedule->classes.count - 1];
+}
+
+/* ---- tasks ---- */
+
+static bool is_excluded(void *context, const Leaf *leaf) {
+    const Schedule *schedule = context;
+    for (size_t i = 0; i < schedule->excluded.count; i++)
+        if (schedule->excluded.items[i].node == leaf->node &&
+            text_equal(schedule->excluded.items[i].key, leaf->key))
+            return true;
+    return false;
+}
+
+static const Tensor *const *bind_leaves(Schedule *schedule, const KeyLeaves *leaves) {
+    const Tensor **bound = arena_array(schedule->arena, const Tensor *, leaves->count + 1);
+    for (uint32_t i = 0; i < leaves->count; i++)
+        bound[i] = leaves->items[i].tensor;
+    return bound;
+}
+
+/* The class of KEY as things stand, and a task without outputs. */
+static const Class *make_task(Schedule *schedule, const KeyTask *key, uint32_t origin, Task *task) {
+    const Group *group = &schedule->groups[key->group];
+    Arena scratch = {0};
+    KeyLeaves leaves;
+    bool some = schedule->excluded.count > 0;
+    region_leaves(group->region, key->key, some ? is_excluded : NULL, schedule, &scratch, &leaves);
+    const Class *class = find_class(schedule, key->group, key->key, &leaves);
+    Shape *shape = arena_new(schedule->arena, Shape);
+    *shape = leaves.shape;
+    *task = (Task){.passes = class->passes,
+                   .shape = shape,
+                   .leaves = bind_leaves(schedule, &leaves),
+                   .key = XXH3_64bits(key->key.data, key->key.size),
+                   .origin = origin};
+    arena_free(&scratch);
+    return class;
+}
+
+static Shape root_shape(const Task *task, uint32_t root) {
+    ShapeId id = task->passes->roots[root].shape;
+    return id == SHAPE_ID_KEY && task->passes->any_shape ? *task->shape : task->passes->shapes[id];
+}
+
+/* Gives a new task's roots their tensors in the outputs. */
+static void place_roots(Schedule *schedule, const KeyTask *key, const Class *class, Task *task) {
+    const Group *group = &schedule->groups[key->group];
+    TaskOutput *outputs = arena_array(schedule->arena, TaskOutput, group->n_outputs);
+    uint32_t root = 0;
+    for (uint32_t i = 0; i < group->n_outputs; i++) {
+        if (!class->roots[i].present)
+            continue;
+        uint32_t output = group->outputs[i];
+        OutputTensor tensor = {
+            .name = key->key, .dtype = class->roots[i].dtype, .shape = root_shape(task, root)};
+        outputs[root++] = (TaskOutput){output, (uint32_t)schedule->tensors[output].count};
+        vector_push(&schedule->tensors[output], tensor);
+    }
+    task->outputs = outputs;
+}
+
+static bool in_some_output(const Schedule *schedule, const Group *group, KeyId key) {
+    for (uint32_t i = 0; i < group->n_outputs; i++)
+        if (keys_have(schedule->solved->output_keys[group->outputs[i]], key))
+            return true;
+    return false;
+}
+
+static void report_dropped(Schedule *schedule, const KeyTask *key) {
+    schedule->dropped++;
+    if (schedule->options.strict)
+        diag_error(schedule->diags, SPAN_NONE,
+                   "the key '%.*s' cannot be computed: an input lacks it",
+                   TEXT_ARG(text_printable(schedule->arena, key->key)));
+}
+
+static void schedule_key(Schedule *schedule, uint32_t g, KeyId id) {
+    const Domain *domain = &schedule->solved->domains[schedule->groups[g].domain];
+    KeyTask key = {.key = domain->keys[id], .group = g, .id = id};
+    Task task;
+    const Class *class = make_task(schedule, &key, (uint32_t)schedule->keys.count, &task);
+    if (class->passes == NULL)
+        return; /* reported */
+    if (class->passes->n_roots == 0) {
+        report_dropped(schedule, &key);
+        return;
+    }
+    place_roots(schedule, &key, class, &task);
+    vector_push(&schedule->keys, key);
+    vector_push(&schedule->tasks, task);
+}
+
+static void find_largest(Schedule *schedule) {
+    for (uint32_t i = 0; i < schedule->solved->n_inputs; i++)
+        for (uint32_t k = 0; k < schedule->solved->inputs[i]->n_tensors; k++)
+            if (schedule->solved->inputs[i]->tensors[k].count > schedule->largest)
+                schedule->largest = schedule->solved->inputs[i]->tensors[k].count;
+}
+
+/* A task that holds more than the budget cannot be run. */
+static void check_memory(Schedule *schedule) {
+    for (size_t i = 0; i < schedule->tasks.count; i++) {
+        const Task *task = &schedule->tasks.items[i];
+        uint64_t needed = task_memory(task);
+        if (needed <= schedule->options.memory)
+            continue;
+        Builder have = {0}, want = {0};
+        builder_bytes(&want, needed);
+        builder_bytes(&have, schedule->options.memory);
+        diag_error(
+            schedule->diags, SPAN_NONE, "'%.*s' needs %s of memory, and --memory allows %s",
+            TEXT_ARG(text_printable(schedule->arena, schedule->keys.items[task->origin].key)),
+            want.data, have.data);
+        builder_free(&have);
+        builder_free(&want);
+    }
+}
+
+static void finish_outputs(Schedule *schedule) {
+    uint32_t n = schedule->solved->recipe->n_outputs;
+    schedule->outputs = arena_array(schedule->arena, Output, n);
+    for (uint32_t i = 0; i < n; i++)
+        schedule->outputs[i] = (Output){.tensors = schedule->tensors[i].items,
+                                        .n_tensors = (uint32_t)schedule->tensors[i].count};
+}
+
+static bool check_dtypes(Schedule *schedule) {
+    const Recipe *recipe = schedule->solved->recipe;
+    for (uint32_t i = 0; i < recipe->n_outputs; i++) {
+        const RecipeOutput *output = &recipe->outputs[i];
+        if (output->dtype.size == 0 || text_equal(output->dtype, TEXT("auto")) ||
+            dtype_from_name(output->dtype) != DTYPE_NONE)
+            continue;
+        size_t count;
+        const Text *names = dtype_names(&count);
+        Text nearest = nearest_name(output->dtype, names, count);
+        diag_error(schedule->diags, output->dtype_span, "unknown dtype '%.*s'",
+                   TEXT_ARG(output->dtype));
+        if (nearest.size > 0)
+            diag_hint(schedule->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
+        return false;
+    }
+    return true;
+}
+
+Schedule *schedule_new(Arena *arena, Diags *diags, const Solved *solved,
+                       const ScheduleOptions *options) {
+    size_t errors = diag_errors(diags);
+    Schedule *schedule = arena_new(arena, Schedule);
+    *schedule = (Schedule){.arena = arena, .diags = diags, .solved = solved, .options = *options};
+    schedule->tensors = arena_alloc(arena, solved->recipe->n_outputs * sizeof *schedule->tensors);
+    if (check_dtypes(schedule)) {
+        find_largest(schedule);
+        make_groups(schedule);
+        for (uint32_t g = 0; g < schedule->n_groups; g++)
+            for (KeyId key = 0; key < solved->domains[schedule->groups[g].domain].n_keys; key++)
+                if (in_some_output(schedule, &schedule->groups[g], key))
+                    schedule_key(schedule, g, key);
+        finish_outputs(schedule);
+        check_memory(schedule);
+    }
+    if (diag_errors(diags) == errors)
+        return schedule;
+    schedule_free(schedule);
+    return NULL;
+}
+
+void schedule_free(Schedule *schedule) {
+    for (uint32_t i = 0; i < schedule->solved->recipe->n_outputs; i++)
+        vector_free(&schedule->tensors[i]);
+    vector_free(&schedule->classes);
+    vector_free(&schedule->tasks);
+    vector_free(&schedule->keys);
+    vector_free(&schedule->excluded);
+    index_free(&schedule->class_index);
+}
+
+Plan *schedule_plan(Schedule *schedule) {
+    Plan *plan = arena_new(schedule->arena, Plan);
+    *plan = (Plan){.tasks = schedule->tasks.items,
+                   .n_tasks = (uint32_t)schedule->tasks.count,
+                   .outputs = schedule->outputs,
+                   .n_outputs = schedule->solved->recipe->n_outputs};
+    return plan;
+}
+
+/* ---- once more, without what is not finite ---- */
+
+static void exclude(Schedule *schedule, const Plan *last, const NonFinite *hit) {
+    const KeyTask *key = &schedule->keys.items[last->tasks[hit->task].origin];
+    const Group *group = &schedule->groups[key->group];
+    Arena scratch = {0};
+    KeyLeaves leaves;
+    region_leaves(group->region, key->key, schedule->excluded.count > 0 ? is_excluded : NULL,
+                  schedule, &scratch, &leaves);
+    const Leaf *leaf = &leaves.items[hit->slot];
+    const Model *model = schedule->solved->models[leaf->node];
+    vector_push(&schedule->excluded, (Excluded){leaf->node, text_copy(schedule->arena, leaf->key)});
+    diag_warning(schedule->diags, SPAN_NONE,
+                 "'%.*s' of %.*s holds NaN or infinities, and counts as missing",
+                 TEXT_ARG(text_printable(schedule->arena, leaf->key)),
+                 TEXT_ARG(text_printable(schedule->arena, model->path)));
+    arena_free(&scratch);
+}
+
+static uint64_t tensor_bytes(DType dtype, const Shape *shape) {
+    uint64_t bytes = 0;
+    dtype_bytes(dtype, shape_count(shape), &bytes);
+    return bytes;
+}
+
+/* What a key lost: its tensor leaves the file. */
+static void drop_tensor(Schedule *schedule, OutputTensor *tensor) {
+    tensor->dropped = true;
+    schedule->dropped++;
+    Text shown = text_printable(schedule->arena, tensor->name);
+    if (schedule->options.strict)
+        diag_error(schedule->diags, SPAN_NONE, "the key '%.*s' has no finite value",
+                   TEXT_ARG(shown));
+    else
+        diag_warning(schedule->diags, SPAN_NONE,
+                     "the key '%.*s' has no finite value, and is left out", TEXT_ARG(shown));
+}
+
+/* Fits the new roots of a key into the places that were planned for it. */
+static bool replace_roots(Schedule *schedule, const Task *old, const Class *old_class,
+                          const Class *class, Task *task) {
+    const Group *group = &schedule->groups[class->group];
+    TaskOutput *outputs = arena_array(schedule->arena, TaskOutput, group->n_outputs);
+    uint32_t old_root = 0, root = 0;
+    bool some = false;
+    for (uint32_t i = 0; i < group->n_outputs; i++) {
+        if (!old_class->roots[i].present)
+            continue;
+        TaskOutput place = old->outputs[old_root++];
+        OutputTensor *tensor = &schedule->outputs[place.output].tensors[place.tensor];
+        bool present = class->passes != NULL && class->roots[i].present;
+        Shape shape = present ? root_shape(task, root) : (Shape){0};
+        if (!present || tensor_bytes(class->roots[i].dtype, &shape) > tensor->bytes) {
+            drop_tensor(schedule, tensor);
+        } else {
+            tensor->shape = shape;
+            tensor->dtype = class->roots[i].dtype;
+            tensor->bytes = tensor_bytes(tensor->dtype, &shape);
+            some = true;
+        }
+        if (present)
+            outputs[root++] = place;
+    }
+    task->outputs = outputs;
+    return some;
+}
+
+Plan *schedule_again(Schedule *schedule, const Plan *last, const NonFinite *hits, size_t n_hits,
+                     bool *failed) {
+    size_t errors = diag_errors(schedule->diags);
+    Task *tasks = arena_array(schedule->arena, Task, n_hits + 1);
+    uint32_t n_tasks = 0;
+    for (size_t i = 0; i < n_hits;) {
+        const Task *old = &last->tasks[hits[i].task];
+        const KeyTask *key = &schedule->keys.items[old->origin];
+        Task again;
+        Class before = *make_task(schedule, key, old->origin, &again);
+        size_t next = i;
+        while (next < n_hits && hits[next].task == hits[i].task)
+            next++;
+        /* Slots are those of the leaves before anything of this key is excluded, so the last goes
+         * first. */
+        for (size_t k = i; k < next; k++)
+            exclude(schedule, last, &hits[k]);
+        Class after = *make_task(schedule, key, old->origin, &again);
+        if (replace_roots(schedule, old, &before, &after, &again))
+            tasks[n_tasks++] = again;
+        i = next;
+    }
+    *failed = diag_errors(schedule->diags) > errors;
+    if (n_tasks == 0)
+        return NULL;
+    Plan *plan = arena_new(schedule->arena, Plan);
+    *plan = (Plan){.tasks = tasks,
+                   .n_tasks = n_tasks,
+                   .outputs = schedule->outputs,
+                   .n_outputs = schedule->solved->recipe->n_outputs};
+    return plan;
+}
+
+/* ---- figures ---- */
+
+ScheduleFigures schedule_figures(const Schedule *schedule) {
+    ScheduleFigures figures = {.n_classes = (uint32_t)schedule->classes.count};
+    for (size_t i = 0; i < schedule->tasks.count; i++) {
+        const Task *task = &schedule->tasks.items[i];
+        for (uint32_t k = 0; k < task->passes->n_leaves; k++)
+            figures.bytes_to_read += task->leaves[k] != NULL ? task->leaves[k]->bytes : 0;
+        uint64_t memory = task_memory(task);
+        figures.peak_memory = memory > figures.peak_memory ? memory : figures.peak_memory;
+    }
+    for (uint32_t i = 0; i < schedule->solved->recipe->n_outputs; i++)
+        for (size_t k = 0; k < schedule->tensors[i].count; k++)
+            figures.bytes_to_write += tensor_bytes(schedule->tensors[i].items[k].dtype,
+                                                   &schedule->tensors[i].items[k].shape);
+    return figures;
+}
+
+uint64_t schedule_dropped(const Schedule *schedule) {
+    return schedule->dropped;
+}
+
+void schedule_explain(const Schedule *schedule, Builder *out) {
+    for (size_t c = 0; c < schedule->classes.count; c++) {
+        const Class *class = &schedule->classes.items[c];
+        uint32_t n_keys = 0;
+        Text first = TEXT("");
+        for (size_t i = 0; i < schedule->tasks.count; i++)
+            if (schedule->tasks.items[i].passes == class->passes) {
+                if (n_keys++ == 0)
+                    first = schedule->keys.items[schedule->tasks.items[i].origin].key;
+            }
+        if (n_keys == 0)
+            continue;
+        builder_format(out, "%u key%s like ", n_keys, n_keys == 1 ? "" : "s");
+        builder_printable(out, first);
+        builder_add(out, TEXT("\n"));
+        passes_dump(class->passes, out);
+        builder_add(out, TEXT("\n"));
+    }
+}
