@@ -12,8 +12,9 @@
 /* Keys that have one program. */
 typedef struct Class {
     uint32_t group;
-    KeyLeaves leaves; /* of its first key */
-    bool exact;       /* serves only keys of the same shapes */
+    KeyLeaves leaves;   /* of its first key */
+    bool exact;         /* serves only keys of the same shapes */
+    const bool *wanted; /* by output of the group: whether the key is among its keys */
     const PassList *passes;
     LowerRoot
         *roots; /* by output of the group; those present are the roots of the passes, in order */
@@ -84,6 +85,7 @@ static void make_groups(Schedule *schedule) {
 typedef struct WantedClass {
     uint32_t group;
     const KeyLeaves *leaves;
+    const bool *outputs;
 } WantedClass;
 
 static bool same_class(const void *context, const void *wanted, uint32_t item) {
@@ -91,6 +93,7 @@ static bool same_class(const void *context, const void *wanted, uint32_t item) {
     const WantedClass *want = wanted;
     const Class *class = &schedule->classes.items[item];
     return class->group == want->group &&
+           memcmp(class->wanted, want->outputs, schedule->groups[class->group].n_outputs) == 0 &&
            leaves_equal(schedule->solved, &class->leaves, want->leaves, class->exact);
 }
 
@@ -129,6 +132,8 @@ static bool lower_class(Schedule *schedule, Class *class, Text key) {
     class->roots = arena_array(schedule->arena, LowerRoot, group->n_outputs);
     bool ok = lower(schedule->arena, schedule->diags, group->region, key, &class->leaves,
                     schedule->options.compute, program, class->roots);
+    for (uint32_t i = 0; i < group->n_outputs; i++)
+        class->roots[i].present &= class->wanted[i];
     if (ok)
         optimise_class(schedule, class, program, class->roots, group->n_outputs);
     class->exact = !ok || !class->passes->any_shape;
@@ -136,18 +141,27 @@ static bool lower_class(Schedule *schedule, Class *class, Text key) {
     return ok;
 }
 
+/* Which outputs of its group a key is among the keys of. */
+static const bool *wanting_outputs(Schedule *schedule, const KeyTask *key) {
+    const Group *group = &schedule->groups[key->group];
+    bool *wanted = arena_array(schedule->arena, bool, group->n_outputs);
+    for (uint32_t i = 0; i < group->n_outputs; i++)
+        wanted[i] = keys_have(schedule->solved->output_keys[group->outputs[i]], key->id);
+    return wanted;
+}
+
 /* The class of a key by its leaves, made if it is new. */
-static const Class *find_class(Schedule *schedule, uint32_t group, Text key,
-                               const KeyLeaves *leaves) {
-    WantedClass wanted = {group, leaves};
+static const Class *find_class(Schedule *schedule, const KeyTask *key, const KeyLeaves *leaves) {
+    const bool *outputs = wanting_outputs(schedule, key);
+    WantedClass wanted = {key->group, leaves, outputs};
     uint32_t found =
         index_find(&schedule->class_index, leaves->hash, same_class, schedule, &wanted);
     if (found != INDEX_NONE)
         return &schedule->classes.items[found];
-    Class class = {.group = group, .leaves = *leaves};
+    Class class = {.group = key->group, .leaves = *leaves, .wanted = outputs};
     class.leaves.items =
         arena_copy(schedule->arena, leaves->items, leaves->count * sizeof *leaves->items);
-    lower_class(schedule, &class, key);
+    lower_class(schedule, &class, key->key);
     index_add(&schedule->class_index, leaves->hash, (uint32_t)schedule->classes.count);
     vector_push(&schedule->classes, class);
     return &schedule->classes.items[schedule->classes.count - 1];
@@ -178,7 +192,7 @@ static const Class *make_task(Schedule *schedule, const KeyTask *key, uint32_t o
     KeyLeaves leaves;
     bool some = schedule->excluded.count > 0;
     region_leaves(group->region, key->key, some ? is_excluded : NULL, schedule, &scratch, &leaves);
-    const Class *class = find_class(schedule, key->group, key->key, &leaves);
+    const Class *class = find_class(schedule, key, &leaves);
     Shape *shape = arena_new(schedule->arena, Shape);
     *shape = leaves.shape;
     *task = (Task){.passes = class->passes,

@@ -106,6 +106,24 @@ NodeId build_literal(Build *build, const Ast *value) {
     }
 }
 
+bool build_is_literal(const Node *node, const Ast *value) {
+    double sign = 1;
+    for (; value->kind == AST_UNARY && value->op == AST_NEG; value = value->a)
+        sign = -sign;
+    switch (value->kind) {
+    case AST_NULL:
+        return node->kind == NODE_NULL;
+    case AST_STRING:
+        return node->kind == NODE_STRING && text_equal(node->text, value->text);
+    case AST_BOOL:
+    case AST_INT:
+    case AST_FLOAT:
+        return node->kind == NODE_NUMBER && node->number == sign * value->number;
+    default:
+        return false;
+    }
+}
+
 /* ---- masses ---- */
 
 static SpaceSet call_spaces(Build *build, NodeId id);

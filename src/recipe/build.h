@@ -52,6 +52,9 @@ SpaceSet build_space(const Build *build, NodeId node);
  * where it is none. */
 NodeId build_literal(Build *build, const Ast *value);
 
+/* Whether a node is what build_literal makes of VALUE. */
+bool build_is_literal(const Node *node, const Ast *value);
+
 /* A mass that depends on maps of constants, to be checked key by key once the keys are known. */
 typedef struct MassCheck {
     NodeId node;
