@@ -51,9 +51,8 @@ static void print_default(const Ast *value, Builder *out) {
     }
 }
 
-void method_signature(const Method *method, Builder *out) {
-    const Ast *syntax = method->syntax;
-    builder_format(out, "%.*s(", TEXT_ARG(method->name));
+void syntax_signature(const Ast *syntax, Builder *out) {
+    builder_format(out, "%.*s(", TEXT_ARG(syntax->text));
     for (uint32_t i = 0; i < syntax->n_items; i++) {
         const Ast *formal = syntax->items[i];
         builder_format(out, "%s%s%.*s", i > 0 ? ", " : "", formal->variadic ? "*" : "",
@@ -68,8 +67,12 @@ void method_signature(const Method *method, Builder *out) {
         }
     }
     builder_char(out, ')');
-    if (syntax->b != NULL) {
+    if (syntax->kind == AST_METHOD && syntax->b != NULL) {
         builder_add(out, TEXT(" -> "));
         print_type(syntax->b, out);
     }
+}
+
+void method_signature(const Method *method, Builder *out) {
+    syntax_signature(method->syntax, out);
 }

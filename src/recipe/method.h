@@ -53,5 +53,7 @@ int method_parameter(const Method *method, Text name);
 
 /* `weighted_sum(a: S, b: S, alpha: param = 0.5) -> S` */
 void method_signature(const Method *method, Builder *out);
+/* The same of a definition's tree: AST_METHOD, AST_DEF or AST_CONVERSION. */
+void syntax_signature(const Ast *syntax, Builder *out);
 
 #endif

@@ -1,0 +1,448 @@
+/* The whole pipeline on one screen: see prepare_stages and mecha_run. */
+#include "mecha.h"
+
+#include "base/file.h"
+#include "exec/evaluate.h"
+#include "exec/schedule.h"
+#include "solve/instructions.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct Engine {
+    const MechaOptions *options;
+    Arena arena;
+    Diags *diags;
+    Library *library;
+    uint32_t source; /* the recipe */
+    Text folder;
+    Recipe *recipe;
+    Solved *solved;
+    Schedule *schedule;
+    Plan *plan;
+    MechaSummary summary;
+    /* of the run */
+    struct timespec start;
+    uint64_t bytes_done, bytes;
+};
+
+const char *mecha_version(void) {
+    return "0.1.0";
+}
+
+Engine *mecha_open(const MechaOptions *options) {
+    Engine *engine = memory_grow(NULL, sizeof *engine);
+    *engine = (Engine){.options = options, .diags = diags_new()};
+    engine->library = library_new(&engine->arena, engine->diags);
+    return engine;
+}
+
+void mecha_close(Engine *engine) {
+    if (engine->schedule != NULL)
+        schedule_free(engine->schedule);
+    if (engine->solved != NULL)
+        solve_close(engine->solved);
+    if (engine->recipe != NULL) {
+        build_free(engine->recipe->build);
+        graph_free(engine->recipe->graph);
+    }
+    library_free(engine->library);
+    diags_free(engine->diags);
+    arena_free(&engine->arena);
+    free(engine);
+}
+
+Diags *mecha_diags(Engine *engine) {
+    return engine->diags;
+}
+
+/* ---- reading ---- */
+
+bool mecha_load(Engine *engine, Text name, Text text) {
+    engine->source = diags_source(engine->diags, name, text);
+    if (engine->folder.size == 0)
+        engine->folder = TEXT(".");
+    return true;
+}
+
+bool mecha_load_file(Engine *engine, const char *path) {
+    bool standard = strcmp(path, "-") == 0;
+    Text text;
+    int error;
+    if (!file_read(&engine->arena, standard ? TEXT("/dev/stdin") : text_from(path), FILE_TEXT_LIMIT,
+                   &text, &error)) {
+        diag_error(engine->diags, SPAN_NONE, "cannot read the recipe '%s': %s", path,
+                   strerror(error));
+        return false;
+    }
+    if (!standard)
+        engine->folder = text_copy(&engine->arena, path_folder(text_from(path)));
+    return mecha_load(engine, standard ? TEXT("<stdin>") : text_from(path), text);
+}
+
+/* ---- options ---- */
+
+static bool option_space(Engine *engine, SpaceSet *spaces) {
+    const char *name = engine->options->space != NULL ? engine->options->space : "weight";
+    int space = library_find_space(engine->library, text_from(name));
+    *spaces = strcmp(name, "any") == 0 ? SPACES_ALL : space < 0 ? 0 : SPACE_SET(space);
+    if (*spaces == 0) {
+        diag_error(engine->diags, SPAN_NONE, "unknown merge space '%s'", name);
+        diag_hint(engine->diags, "--space takes weight, delta, param or any");
+    }
+    return *spaces != 0;
+}
+
+static bool option_dtype(Engine *engine, DType *dtype) {
+    const char *name = engine->options->dtype;
+    *dtype = DTYPE_NONE;
+    if (name == NULL || strcmp(name, "auto") == 0)
+        return true;
+    *dtype = dtype_from_name(text_from(name));
+    if (*dtype != DTYPE_NONE)
+        return true;
+    size_t count;
+    const Text *names = dtype_names(&count);
+    diag_error(engine->diags, SPAN_NONE, "unknown dtype '%s'", name);
+    Text nearest = nearest_name(text_from(name), names, count);
+    if (nearest.size > 0)
+        diag_hint(engine->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
+    return false;
+}
+
+static bool option_compute(Engine *engine, Compute *compute) {
+    const char *name = engine->options->compute;
+    *compute = name != NULL && strcmp(name, "f64") == 0 ? COMPUTE_F64 : COMPUTE_F32;
+    if (name == NULL || strcmp(name, "f64") == 0 || strcmp(name, "f32") == 0)
+        return true;
+    diag_error(engine->diags, SPAN_NONE, "--compute takes f32 or f64, not '%s'", name);
+    return false;
+}
+
+static unsigned option_threads(const Engine *engine) {
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned threads = engine->options->threads;
+    return threads > 0 ? threads : processors > 0 ? (unsigned)processors : 1;
+}
+
+static uint64_t option_memory(const Engine *engine) {
+    uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES), size = (uint64_t)sysconf(_SC_PAGESIZE);
+    return engine->options->memory > 0 ? engine->options->memory : pages * size / 2;
+}
+
+/* ---- outputs ---- */
+
+/* Two saves to one file, no name at all, or -o where there are several. */
+static bool name_outputs(Engine *engine) {
+    Recipe *recipe = engine->recipe;
+    const char *named = engine->options->output;
+    if (named != NULL && recipe->n_outputs > 1) {
+        diag_error(engine->diags, SPAN_NONE, "-o names one output, but the recipe saves %u",
+                   recipe->n_outputs);
+        return false;
+    }
+    if (named != NULL)
+        recipe->outputs[0].path = text_from(named);
+    for (uint32_t i = 0; i < recipe->n_outputs; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (recipe->outputs[i].path.size > 0 &&
+                text_equal(recipe->outputs[i].path, recipe->outputs[k].path)) {
+                diag_error(engine->diags, recipe->outputs[i].path_span,
+                           "two results are saved to this path");
+                diag_note(engine->diags, recipe->outputs[k].path_span, "the first one");
+                return false;
+            }
+    return true;
+}
+
+static bool outputs_have_paths(Engine *engine) {
+    for (uint32_t i = 0; i < engine->recipe->n_outputs; i++)
+        if (engine->recipe->outputs[i].path.size == 0) {
+            diag_error(engine->diags, engine->recipe->outputs[i].span,
+                       "nothing says where to write the result");
+            diag_hint(engine->diags, "name a file with -o FILE, or: save … to \"FILE\"");
+            return false;
+        }
+    return true;
+}
+
+/* --fallback MODEL: what the recipe does not produce comes from there. */
+static void add_fallback(Engine *engine) {
+    Recipe *recipe = engine->recipe;
+    if (engine->options->fallback == NULL)
+        return;
+    for (uint32_t i = 0; i < recipe->n_outputs; i++) {
+        Span span = recipe->outputs[i].span;
+        NodeId model =
+            build_model(recipe->build, text_from(engine->options->fallback), TEXT(""), 0, span);
+        recipe->outputs[i].node =
+            build_operator(recipe->build, AST_FALLBACK, recipe->outputs[i].node, model, span);
+    }
+}
+
+/* ---- the pipeline ---- */
+
+static Recipe *elaborate_stage(Engine *engine) {
+    const MechaOptions *options = engine->options;
+    Setting *settings = arena_array(&engine->arena, Setting, options->n_settings + 1);
+    for (size_t i = 0; i < options->n_settings; i++)
+        settings[i] =
+            (Setting){text_from(options->settings[i].name), text_from(options->settings[i].value)};
+    ElaborateOptions elaborate_options = {
+        .settings = settings, .n_settings = options->n_settings, .folder = engine->folder};
+    return elaborate(&engine->arena, engine->diags, engine->library, engine->source,
+                     &elaborate_options);
+}
+
+static Solved *solve_stage(Engine *engine) {
+    SolveOptions options = {.models_dirs = engine->options->models_dirs,
+                            .n_models_dirs = engine->options->n_models_dirs};
+    if (!option_space(engine, &options.space))
+        return NULL;
+    return solve(&engine->arena, engine->diags, engine->recipe, &options);
+}
+
+static Schedule *schedule_stage(Engine *engine) {
+    ScheduleOptions options = {.memory = option_memory(engine),
+                               .threads = option_threads(engine),
+                               .strict = engine->options->strict};
+    if (!option_dtype(engine, &options.dtype) || !option_compute(engine, &options.compute))
+        return NULL;
+    return schedule_new(&engine->arena, engine->diags, engine->solved, &options);
+}
+
+bool mecha_prepare(Engine *engine) {
+    if ((engine->recipe = elaborate_stage(engine)) == NULL || !name_outputs(engine))
+        return false;
+    add_fallback(engine);
+    if ((engine->solved = solve_stage(engine)) == NULL)
+        return false;
+    if ((engine->schedule = schedule_stage(engine)) == NULL)
+        return false;
+    engine->plan = schedule_plan(engine->schedule);
+    return true;
+}
+
+/* ---- running ---- */
+
+static void add_metadata(Engine *engine, uint32_t output, MetadataEntry *entries, size_t *count) {
+    const RecipeOutput *recipe_output = &engine->recipe->outputs[output];
+    if (!engine->options->no_metadata) {
+        Builder list = {0};
+        NodeId culprit;
+        entries[(*count)++] = (MetadataEntry){TEXT("format"), TEXT("pt")};
+        if (instructions_write(engine->solved, recipe_output->node, &list, &culprit))
+            entries[(*count)++] = (MetadataEntry){TEXT("mecha_recipe"),
+                                                  text_copy(&engine->arena, builder_view(&list))};
+        builder_free(&list);
+    }
+    for (uint32_t i = 0; i < recipe_output->n_metadata; i++)
+        entries[(*count)++] =
+            (MetadataEntry){recipe_output->metadata[i].key, recipe_output->metadata[i].value};
+}
+
+static bool open_outputs(Engine *engine) {
+    for (uint32_t i = 0; i < engine->plan->n_outputs; i++) {
+        const RecipeOutput *recipe_output = &engine->recipe->outputs[i];
+        Output *output = &engine->plan->outputs[i];
+        MetadataEntry *metadata =
+            arena_array(&engine->arena, MetadataEntry, recipe_output->n_metadata + 4);
+        WriterOptions options = {.force = engine->options->force,
+                                 .no_sync = engine->options->no_sync,
+                                 .metadata = metadata,
+                                 .inputs = engine->solved->inputs,
+                                 .n_inputs = engine->solved->n_inputs};
+        add_metadata(engine, i, metadata, &options.n_metadata);
+        output->writer = writer_open(recipe_output->path, output->tensors, output->n_tensors,
+                                     &options, engine->diags, recipe_output->path_span);
+        if (output->writer == NULL)
+            return false;
+    }
+    return true;
+}
+
+static void abandon_outputs(Engine *engine) {
+    for (uint32_t i = 0; i < engine->plan->n_outputs; i++)
+        if (engine->plan->outputs[i].writer != NULL)
+            writer_abandon(engine->plan->outputs[i].writer);
+}
+
+static bool finish_outputs(Engine *engine) {
+    bool ok = true;
+    for (uint32_t i = 0; i < engine->plan->n_outputs; i++) {
+        Output *output = &engine->plan->outputs[i];
+        if (ok)
+            ok = writer_finish(output->writer, engine->diags, engine->recipe->outputs[i].path_span);
+        else
+            writer_abandon(output->writer);
+        output->writer = NULL;
+    }
+    return ok;
+}
+
+static double seconds_since(const struct timespec *start) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) * 1e-9;
+}
+
+static void show_progress(void *context, uint64_t tasks_done, uint64_t bytes_done) {
+    Engine *engine = context;
+    MechaProgress progress = {.keys_done = tasks_done,
+                              .keys = engine->plan->n_tasks,
+                              .bytes_done = engine->bytes_done + bytes_done,
+                              .bytes = engine->bytes,
+                              .seconds = seconds_since(&engine->start)};
+    engine->options->progress(engine->options->progress_context, &progress);
+}
+
+static bool report_result(Engine *engine, const EvaluateResult *result) {
+    switch (result->status) {
+    case EVALUATE_DONE:
+        return true;
+    case EVALUATE_FAILED:
+        diag_error(engine->diags, SPAN_NONE, "the evaluation failed: %.*s",
+                   TEXT_ARG(result->failure));
+        return false;
+    case EVALUATE_WRITE_FAILED:
+        /* The writer that failed knows why. */
+        for (uint32_t i = 0; i < engine->plan->n_outputs; i++) {
+            Output *output = &engine->plan->outputs[i];
+            writer_finish(output->writer, engine->diags, engine->recipe->outputs[i].path_span);
+            output->writer = NULL;
+            if (diag_failed(engine->diags))
+                break;
+        }
+        return false;
+    default:
+        diag_error(engine->diags, SPAN_NONE, "interrupted: nothing was changed");
+        return false;
+    }
+}
+
+/* Evaluates the plan, and again what met NaN or infinities, until no input does. */
+static bool evaluate_all(Engine *engine) {
+    EvaluateOptions options = {.kernels = kernels_best(),
+                               .threads = option_threads(engine),
+                               .memory = option_memory(engine),
+                               .check_finite = !engine->options->keep_non_finite,
+                               .interrupted = engine->options->interrupted,
+                               .progress = engine->options->progress != NULL ? show_progress : NULL,
+                               .progress_context = engine};
+    for (const Plan *plan = engine->plan; plan != NULL;) {
+        EvaluateResult result = evaluate(plan, &options);
+        engine->summary.bytes_read += result.bytes_read;
+        engine->summary.bytes_written += result.bytes_written;
+        bool failed = !report_result(engine, &result);
+        plan = result.n_hits > 0 && !failed
+                   ? schedule_again(engine->schedule, plan, result.hits, result.n_hits, &failed)
+                   : NULL;
+        free(result.hits);
+        if (failed)
+            return false;
+    }
+    return true;
+}
+
+bool mecha_run(Engine *engine) {
+    clock_gettime(CLOCK_MONOTONIC, &engine->start);
+    ScheduleFigures figures = schedule_figures(engine->schedule);
+    engine->bytes = figures.bytes_to_read + figures.bytes_to_write;
+    reader_guard_maps(writer_remove_temporaries);
+    bool ok = outputs_have_paths(engine) && open_outputs(engine) && evaluate_all(engine) &&
+              finish_outputs(engine);
+    if (!ok)
+        abandon_outputs(engine);
+    engine->summary.n_outputs = engine->plan->n_outputs;
+    engine->summary.dropped = schedule_dropped(engine->schedule);
+    for (uint32_t i = 0; i < engine->plan->n_outputs; i++)
+        engine->summary.keys += engine->plan->outputs[i].n_tensors;
+    engine->summary.keys -= engine->summary.dropped;
+    engine->summary.seconds = seconds_since(&engine->start);
+    return ok;
+}
+
+/* ---- what was done, and what will be ---- */
+
+MechaSummary mecha_summary(const Engine *engine) {
+    return engine->summary;
+}
+
+Text mecha_output_path(const Engine *engine, uint32_t i) {
+    return engine->recipe->outputs[i].path;
+}
+
+static void explain_line(Builder *out, const char *what, uint64_t bytes) {
+    builder_format(out, "%-16s", what);
+    builder_bytes(out, bytes);
+    builder_char(out, '\n');
+}
+
+void mecha_explain(Engine *engine, Builder *out) {
+    ScheduleFigures figures = schedule_figures(engine->schedule);
+    builder_format(out, "%u keys in %u classes\n", engine->plan->n_tasks, figures.n_classes);
+    explain_line(out, "to read", figures.bytes_to_read);
+    explain_line(out, "to write", figures.bytes_to_write);
+    explain_line(out, "held at most", figures.peak_memory);
+    explain_line(out, "for each thread", worker_memory(engine->plan));
+    builder_char(out, '\n');
+    schedule_explain(engine->schedule, out);
+}
+
+bool mecha_compile(Engine *engine, Builder *out) {
+    NodeId culprit;
+    if (engine->recipe->n_outputs != 1) {
+        diag_error(engine->diags, SPAN_NONE,
+                   "an instruction list has one result, but the recipe saves %u",
+                   engine->recipe->n_outputs);
+        return false;
+    }
+    if (instructions_write(engine->solved, engine->recipe->outputs[0].node, out, &culprit))
+        return true;
+    diag_error(engine->diags, graph_node(engine->recipe->graph, culprit)->span,
+               "this cannot be said in an instruction list");
+    return false;
+}
+
+/* ---- the library ---- */
+
+const MechaMethod *mecha_methods(Engine *engine, size_t *count) {
+    const Definition *const *all = library_all(engine->library, count);
+    MechaMethod *methods = arena_array(&engine->arena, MechaMethod, *count + 1);
+    for (size_t i = 0; i < *count; i++) {
+        const Ast *syntax = all[i]->syntax;
+        const Source *source = diags_find(engine->diags, syntax->span.source);
+        Builder signature = {0};
+        syntax_signature(all[i]->syntax, &signature);
+        methods[i] = (MechaMethod){.name = all[i]->name,
+                                   .signature = text_copy(&engine->arena, builder_view(&signature)),
+                                   .doc = syntax->doc,
+                                   .file = source->name,
+                                   .source = {source->text.data + syntax->span.begin,
+                                              syntax->span.end - syntax->span.begin}};
+        builder_free(&signature);
+    }
+    return methods;
+}
+
+const MechaMethod *mecha_method(Engine *engine, Text name) {
+    size_t count;
+    const MechaMethod *methods = mecha_methods(engine, &count);
+    Text *names = arena_array(&engine->arena, Text, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(methods[i].name, name))
+            return &methods[i];
+        names[i] = methods[i].name;
+    }
+    diag_error(engine->diags, SPAN_NONE, "unknown method '%.*s'", TEXT_ARG(name));
+    Text nearest = nearest_name(name, names, count);
+    if (nearest.size > 0)
+        diag_hint(engine->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
+    return NULL;
+}
+
+void mecha_remove_temporaries(void) {
+    writer_remove_temporaries();
+}
