@@ -106,7 +106,7 @@ static DType stored_dtype(const Schedule *schedule, uint32_t output, DType natur
                                                                    : natural;
 }
 
-static void optimise_class(Schedule *schedule, Class *class, const Program *program,
+static void optimise_class(Schedule *schedule, Class *class, Program *program,
                            LowerRoot *roots, uint32_t n_roots) {
     const Group *group = &schedule->groups[class->group];
     RootSpec *specs = arena_array(schedule->arena, RootSpec, n_roots + 1);
@@ -114,8 +114,11 @@ static void optimise_class(Schedule *schedule, Class *class, const Program *prog
     for (uint32_t i = 0; i < n_roots; i++) {
         if (!roots[i].present)
             continue;
-        roots[i].dtype = stored_dtype(schedule, group->outputs[i], roots[i].dtype);
-        specs[n++] = (RootSpec){roots[i].value, roots[i].dtype};
+        DType stored = stored_dtype(schedule, group->outputs[i], roots[i].dtype);
+        /* Asked for by name a dtype is a cast; integers that are kept round to nearest. */
+        ValueId value = stored != roots[i].dtype ? program_quantise(program, roots[i].value, stored) : roots[i].value;
+        roots[i].dtype = stored;
+        specs[n++] = (RootSpec){value, stored};
     }
     OptimiseOptions options = {.compute = schedule->options.compute,
                                .hold_bytes =

@@ -430,6 +430,13 @@ static bool fits_type(Lower *lower, const Method *method, uint32_t p, Term term,
     return !wrong;
 }
 
+/* A number that stands for a tensor is a scalar of f32, whatever the compute type, as in sd-mecha. */
+static Term as_parameter(const Parameter *parameter, Term term) {
+    if (parameter->type == PARAMETER_TENSOR && term.kind == TERM_NUMBER)
+        term.number = (float)term.number;
+    return term;
+}
+
 Term lower_method(Lower *lower, const Method *method, const Term *arguments, Span span) {
     size_t frame = lower->locals.count;
     for (uint32_t p = 0; p < method->n_parameters; p++) {
@@ -437,7 +444,7 @@ Term lower_method(Lower *lower, const Method *method, const Term *arguments, Spa
             lower->locals.count = frame;
             return term_poison;
         }
-        push_local(lower, method->parameters[p].name, arguments[p]);
+        push_local(lower, method->parameters[p].name, as_parameter(&method->parameters[p], arguments[p]));
     }
     return run_body(lower, method->body, method->scope, frame, span);
 }

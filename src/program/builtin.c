@@ -242,20 +242,19 @@ static Term call_known(Call *call) {
     return term_bool(call->arguments[0].kind == TERM_NUMBER);
 }
 
-/* |a - b| <= max(relative * max(|a|, |b|), absolute) */
+/* Equal, or both finite and |a - b| <= max(relative * max(|a|, |b|), absolute) */
 static Term call_isclose(Call *call) {
     Lower *lower = call->lower;
     Span span = call->ast->span;
     Term a = call->arguments[0], b = call->arguments[1];
-    Term relative =
-        call->arguments[2].kind == TERM_NULL ? term_number(1e-9, NUMBER_FLOAT) : call->arguments[2];
-    Term absolute =
-        call->arguments[3].kind == TERM_NULL ? term_number(0, NUMBER_FLOAT) : call->arguments[3];
-    Term larger =
-        map2(lower, OP_MAX, map1(lower, OP_ABS, a, span), map1(lower, OP_ABS, b, span), span);
+    Term relative = call->arguments[2].kind == TERM_NULL ? term_number(1e-9, NUMBER_FLOAT) : call->arguments[2];
+    Term absolute = call->arguments[3].kind == TERM_NULL ? term_number(0, NUMBER_FLOAT) : call->arguments[3];
+    Term larger = map2(lower, OP_MAX, map1(lower, OP_ABS, a, span), map1(lower, OP_ABS, b, span), span);
     Term bound = map2(lower, OP_MAX, map2(lower, OP_MUL, relative, larger, span), absolute, span);
     Term distance = map1(lower, OP_ABS, map2(lower, OP_SUB, a, b, span), span);
-    return map2(lower, OP_LE, distance, bound, span);
+    Term near = map2(lower, OP_AND, map2(lower, OP_LE, distance, bound, span),
+                     map1(lower, OP_ISFINITE, larger, span), span);
+    return map2(lower, OP_OR, map2(lower, OP_EQ, a, b, span), near, span);
 }
 
 static Term call_range(Call *call) {

@@ -152,7 +152,7 @@ static void check_formals(const Library *library, const Method *method) {
     }
 }
 
-/* What a conversion says of its configs; the name `any` stands for all. */
+/* What a conversion says of its configs; the config "any" stands for all. */
 static void read_conversion(Method *method, const Ast *syntax) {
     method->rules = syntax->c;
     method->body = NULL;
@@ -161,7 +161,7 @@ static void read_conversion(Method *method, const Ast *syntax) {
     for (uint32_t i = 0; i < method->n_parameters; i++)
         if (method->parameters[i].config.size == 0)
             method->parameters[i].config = syntax->a->text;
-    method->keys_any = syntax->b->kind == AST_NAME;
+    method->keys_any = text_equal(syntax->b->text, TEXT("any"));
     method->config = method->keys_any ? TEXT("") : syntax->b->text;
 }
 
@@ -204,6 +204,11 @@ static void add_definition(Library *library, Scope *scope, const Ast *statement)
     case AST_METHOD:
         definition.kind = DEFINITION_METHOD;
         definition.method = read_method(library, statement, scope);
+        break;
+    case AST_CONFIG:
+        definition.kind = DEFINITION_CONFIG;
+        definition.name = statement->a->text;
+        definition.span = statement->a->span;
         break;
     default:
         return;

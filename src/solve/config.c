@@ -56,6 +56,19 @@ static void number_domains(ConfigSolver *solver) {
         solved->domains[i].index.arena = solver->arena;
 }
 
+/* A config that a model or dict is said to have must exist. */
+static void check_hint(const ConfigSolver *solver, NodeId id) {
+    const Node *node = graph_node(solver->graph, id);
+    const Scope *scope = solver->solved->recipe->scope;
+    if (node->config.size == 0 || scope_find(scope, DEFINITION_CONFIG, node->config) != NULL)
+        return;
+    diag_error(solver->diags, node->span, "unknown model config '%.*s'",
+               TEXT_ARG(text_printable(solver->arena, node->config)));
+    Text nearest = scope_nearest(scope, DEFINITION_CONFIG, node->config);
+    if (nearest.size > 0)
+        diag_hint(solver->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
+}
+
 bool solve_configs(Arena *arena, Diags *diags, Solved *solved) {
     size_t errors = diag_errors(diags);
     uint32_t n = graph_count(solved->recipe->graph);
@@ -67,8 +80,10 @@ bool solve_configs(Arena *arena, Diags *diags, Solved *solved) {
     /* A set's name is its smallest node; whether that one is reached must speak for all, so
      * unreached ones stay apart. */
     for (NodeId id = 0; id < n; id++)
-        if (solved->reached[id])
+        if (solved->reached[id]) {
+            check_hint(&solver, id);
             join_operands(&solver, id);
+        }
     number_domains(&solver);
     return diag_errors(diags) == errors;
 }

@@ -51,13 +51,17 @@ static void collect_keys(Solved *solved) {
         if (!solved->reached[id])
             continue;
         Domain *domain = &solved->domains[solved->domain_of[id]];
+        bool is_map = graph_node(graph, id)->kind == NODE_MAP;
+        domain->has_inputs |= solved->models[id] != NULL || is_map;
         if (solved->models[id] != NULL)
             add_model_keys(solved, id, domain);
-        else if (graph_node(graph, id)->kind == NODE_MAP)
+        else if (is_map)
             add_map_keys(graph_node(graph, id), domain);
     }
     for (uint32_t i = 0; i < solved->n_domains; i++) {
         Domain *domain = &solved->domains[i];
+        if (domain->index.count == 0 && !domain->has_inputs)
+            names_add(&domain->index, TEXT("key"));
         domain->keys = domain->index.texts;
         domain->n_keys = (uint32_t)domain->index.count;
     }
@@ -192,11 +196,9 @@ static void check_output(const KeySolver *solver, const RecipeOutput *output, Ke
     for (KeyId key = 0; key < solver->domain->n_keys; key++)
         if (keys_have(keys, key))
             return;
-    if (solver->domain->n_keys == 0 && solver->solved->n_inputs > 0 && keys.bits != NULL)
+    if (solver->domain->n_keys == 0 && solver->domain->has_inputs)
         return; /* an empty model makes an empty model */
-    diag_error(solver->diags, output->span,
-               solver->domain->n_keys > 0 ? "the models that meet here have no key in common"
-                                          : "nothing says which keys the result has");
+    diag_error(solver->diags, output->span, "the models that meet here have no key in common");
 }
 
 static void solver_free(KeySolver *solver) {
