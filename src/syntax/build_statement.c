@@ -130,9 +130,18 @@ Ast *build_state(Parser *parser, Token name, Ast *value) {
     return finish(parser, node, list_empty());
 }
 
+static bool is_scalar(const Ast *node) {
+    return node->kind == AST_NULL || node->kind == AST_BOOL || node->kind == AST_INT ||
+           node->kind == AST_FLOAT || node->kind == AST_STRING;
+}
+
 Ast *build_param(Parser *parser, Token keyword, Token name, Ast *type, Ast *value, Ast *range,
                  Ast *doc) {
     Ast *node = statement_new(parser, AST_PARAM, keyword, name);
+    if (range && is_scalar(range)) {
+        diag_error(parser->diags, range->span, "expected a range or a list after 'in'");
+        diag_hint(parser->diags, "write 0..1 or [\"a\", \"b\"]");
+    }
     node_name(parser, node, name);
     node->a = value;
     node->b = type;
@@ -153,10 +162,55 @@ static bool is_next(const Ast *block) {
            block->items[block->n_items - 1]->kind == AST_NEXT;
 }
 
+static bool is_expression(const Ast *node) {
+    return node->kind <= AST_REPEAT;
+}
+
+static const char *declaration_name(AstKind kind) {
+    switch (kind) {
+    case AST_PARAM:
+        return "param";
+    case AST_DEF:
+        return "def";
+    case AST_METHOD:
+        return "method";
+    case AST_IMPORT:
+        return "import";
+    case AST_SAVE:
+        return "save";
+    case AST_CONFIG:
+        return "config";
+    case AST_TEMPLATE:
+        return "template";
+    case AST_CONVERSION:
+        return "conversion";
+    default:
+        return NULL;
+    }
+}
+
+/* A block ends in its value, or consists of rules. */
+static bool has_value(const Ast *block) {
+    if (block->n_items == 0)
+        return false;
+    const Ast *last = block->items[block->n_items - 1];
+    return is_expression(last) || last->kind == AST_RULE || last->kind == AST_ERROR ||
+           declaration_name(last->kind);
+}
+
+static bool is_closed(const Parser *parser, const Ast *block) {
+    return parser->layout.text.data[block->span.end - 1] == '}';
+}
+
 /* The body of a def or method: a value, not the next round of a loop. */
 static void check_body(Parser *parser, const Ast *body) {
     if (is_next(body))
         complain_next(parser, body->items[body->n_items - 1]);
+    else if (body->kind == AST_BLOCK && !has_value(body) && is_closed(parser, body)) {
+        Span close = {body->span.source, body->span.end - 1, body->span.end};
+        diag_error(parser->diags, close, "this block has no value");
+        diag_hint(parser->diags, "its last statement must be an expression");
+    }
 }
 
 Ast *build_def(Parser *parser, Token keyword, Token name, AstList formals, Ast *body) {
@@ -206,10 +260,6 @@ Ast *build_next(Parser *parser, Token keyword, AstList values, Ast *until) {
     Ast *node = statement_new(parser, AST_NEXT, keyword, keyword);
     node->a = until;
     return finish(parser, node, values);
-}
-
-static bool is_expression(const Ast *node) {
-    return node->kind <= AST_REPEAT;
 }
 
 /* `x = a` and `- b` on the next line look like one statement and are two. */
@@ -264,37 +314,6 @@ void build_file(Parser *parser, AstList statements) {
     parser->file = node_finish(parser, node, statements);
 }
 
-static const char *declaration_name(AstKind kind) {
-    switch (kind) {
-    case AST_PARAM:
-        return "param";
-    case AST_DEF:
-        return "def";
-    case AST_METHOD:
-        return "method";
-    case AST_IMPORT:
-        return "import";
-    case AST_SAVE:
-        return "save";
-    case AST_CONFIG:
-        return "config";
-    case AST_TEMPLATE:
-        return "template";
-    case AST_CONVERSION:
-        return "conversion";
-    default:
-        return NULL;
-    }
-}
-
-/* A block ends in its value, or consists of rules. */
-static bool has_value(AstList statements) {
-    return statements.last &&
-           (is_expression(statements.last) || statements.last->kind == AST_NEXT ||
-            statements.last->kind == AST_RULE || statements.last->kind == AST_ERROR ||
-            declaration_name(statements.last->kind));
-}
-
 Ast *build_block(Parser *parser, Token open, AstList statements, Token close) {
     Span span = span_join(token_span(parser, open), token_span(parser, close));
     for (const Ast *statement = statements.first; statement; statement = statement->next) {
@@ -303,27 +322,20 @@ Ast *build_block(Parser *parser, Token open, AstList statements, Token close) {
             diag_error(parser->diags, statement->span, "'%s' stands outside of blocks only", name);
     }
     check_values(parser, statements);
-    if (!has_value(statements)) {
-        diag_error(parser->diags, token_span(parser, close), "this block has no value");
-        diag_hint(parser->diags, "its last statement must be an expression");
-    }
     return node_finish(parser, node_new(parser, AST_BLOCK, span), statements);
 }
 
-/* As many next values as there are states. */
+/* A round ends with as many values as there are states. */
 static void check_rounds(Parser *parser, AstList states, const Ast *block) {
-    if (!is_next(block)) {
-        if (block->kind == AST_BLOCK && block->n_items > 0 &&
-            block->items[block->n_items - 1]->kind != AST_ERROR) {
-            diag_error(parser->diags, block->items[block->n_items - 1]->span,
-                       "a 'repeat' ends with 'next' and the values of the next round");
-        }
+    const Ast *last = block->n_items > 0 ? block->items[block->n_items - 1] : block;
+    if (last->kind == AST_ERROR || !is_closed(parser, block))
         return;
-    }
-    const Ast *next = block->items[block->n_items - 1];
-    if (next->n_items != states.count)
-        diag_error(parser->diags, next->span, "%u state%s and %u next value%s", states.count,
-                   states.count == 1 ? "" : "s", next->n_items, next->n_items == 1 ? "" : "s");
+    if (last->kind != AST_NEXT)
+        diag_error(parser->diags, last->span,
+                   "a 'repeat' ends with 'next' and the values of the next round");
+    else if (last->n_items != states.count)
+        diag_error(parser->diags, last->span, "%u state%s and %u next value%s", states.count,
+                   states.count == 1 ? "" : "s", last->n_items, last->n_items == 1 ? "" : "s");
 }
 
 Ast *build_repeat(Parser *parser, Token keyword, Ast *times, AstList states, Ast *block) {

@@ -61,9 +61,10 @@ static void add_expected(Builder *out, const bool *expected) {
     int n = 0;
     if (expects_operand(expected))
         shown[n++] = "an expression";
+    bool type = !expects_operand(expected) && expected[T_NAME] && expected[T_LB];
     for (int kind = 1; kind < N_WORDS && n < SHOWN_LIMIT; kind++)
         if (is_shown(kind, expected))
-            shown[n++] = words[kind];
+            shown[n++] = type && kind == T_NAME ? "a type" : words[kind];
     for (int i = 0; i < n; i++) {
         builder_add(out, i == 0 ? TEXT("expected ") : i + 1 < n ? TEXT(", ") : TEXT(" or "));
         builder_add(out, text_from(shown[i]));
@@ -130,6 +131,8 @@ static const char *foreign_hint(const Parser *parser, Token found, const bool *e
     if (first.kind == T_NAME && previous.begin == first.begin && found.kind == T_STRING &&
         (token_is(parser, first, "model") || token_is(parser, first, "merge")))
         return "an instruction list begins with the line 'version 0.1.0'";
+    if (found.kind == T_QUESTION || (found.kind == T_IF && expects_operator(expected)))
+        return "write if … then … else …";
     if (found.kind == T_STAR && expects_operand(expected) && expected[T_RP])
         return "a list can be given as it is, without '*'";
     if (first.kind == T_FROM && parser->previous.begin == first.begin)
@@ -148,6 +151,16 @@ static const char *grammar_hint(const Parser *parser, Token found, const bool *e
         return "'if' makes a value, so it needs an 'else'";
     if (first.kind == T_METHOD && expected[T_ARROW])
         return "a method says what it returns: -> S";
+    if (first.kind == T_DEF && found.kind == T_ARROW)
+        return "only methods say what they return";
+    if (first.kind == T_PARAM && expected[T_COLON])
+        return "a parameter says its type: param x: float";
+    if (previous.kind == T_AS && expected[T_STRING])
+        return "a config's name stands within \"…\"";
+    if (expected[T_WITH] && expects_operator(expected))
+        return "write repeat 100 with x = start { … }";
+    if (found.kind == T_EQUALS && is_hard_keyword(previous.kind))
+        return "a name that is a keyword stands within backticks";
     if (first.kind == T_IMPORT)
         return "write import \"file.mecha\" as name";
     if (first.kind == T_SAVE && expected[T_TO])
@@ -218,6 +231,8 @@ void complain(Parser *parser, Token found, const bool *expected) {
     Builder message = {0};
     add_expected(&message, expected);
     add_found(&message, parser, found);
+    if (found.begin >= parser->layout.text.size)
+        found.begin = found.end = parser->previous.end;
     diag_error(parser->diags, token_span(parser, found), "%.*s", TEXT_ARG(message));
     add_hint(parser, found, expected);
     builder_free(&message);

@@ -146,6 +146,10 @@ static void report_unclosed(Layout *layout, Token found) {
     if (open->reported || !may_report(layout))
         return;
     open->reported = true;
+    if (found.kind == TOKEN_END) {
+        Token last = layout->last.kind == T_NEWLINE ? layout->before_last : layout->last;
+        found.begin = found.end = last.end;
+    }
     diag_error(layout->diags, layout_span(layout, found), "missing '%s'%s",
                closer_name(open->closer), found.kind == TOKEN_END ? "" : " before this");
     diag_note(layout->diags, (Span){layout->source, open->begin, open->begin + 1},
