@@ -1,6 +1,6 @@
 /* The words for what the grammar does not take: what was expected, what stands there, and, for the
  * slips that people make, what to write instead. */
-#include "syntax/build.h"
+#include "syntax/tree.h"
 
 #include "grammar/recipe.h"
 

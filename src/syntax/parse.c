@@ -2,7 +2,7 @@
 
 #include "grammar/instructions.h"
 #include "grammar/recipe.h"
-#include "syntax/build.h"
+#include "syntax/tree.h"
 #include "syntax/literal.h"
 #include "syntax/rows.h"
 
@@ -127,7 +127,7 @@ Ast *parse_recipe(Arena *arena, Diags *diags, uint32_t source) {
         parse(&parser);
     }
     if (parser.file == NULL)
-        build_file(&parser, list_empty());
+        tree_file(&parser, list_empty());
     layout_close(&parser.layout);
     return parser.file;
 }

@@ -1,5 +1,5 @@
 /* Configs, templates and conversions: structure, not values. */
-#include "syntax/build.h"
+#include "syntax/tree.h"
 
 #include "grammar/recipe.h"
 
@@ -45,15 +45,15 @@ static void check_items(Parser *parser, const Ast *body, const char *(*misplaced
     }
 }
 
-Ast *build_config(Parser *parser, Token keyword, Token name, AstList attributes, Ast *body) {
+Ast *tree_config(Parser *parser, Token keyword, Token name, AstList attributes, Ast *body) {
     Ast *node = declare(parser, AST_CONFIG, keyword, body);
     check_items(parser, body, misplaced_in_config);
-    node->a = build_string(parser, name);
+    node->a = tree_string(parser, name);
     node->b = body;
     return node_finish(parser, node, attributes);
 }
 
-Ast *build_template(Parser *parser, Token keyword, Token name, AstList formals, Ast *body) {
+Ast *tree_template(Parser *parser, Token keyword, Token name, AstList formals, Ast *body) {
     Ast *node = declare(parser, AST_TEMPLATE, keyword, body);
     check_items(parser, body, misplaced_in_config);
     node_name(parser, node, name);
@@ -61,25 +61,25 @@ Ast *build_template(Parser *parser, Token keyword, Token name, AstList formals, 
     return node_finish(parser, node, formals);
 }
 
-Ast *build_conversion(Parser *parser, Token keyword, Token name, Token from, Token to,
+Ast *tree_conversion(Parser *parser, Token keyword, Token name, Token from, Token to,
                       AstList formals, Ast *body) {
     Ast *node = declare(parser, AST_CONVERSION, keyword, body);
     check_items(parser, body, misplaced_in_conversion);
     if (name.begin != keyword.begin)
         node_name(parser, node, name);
-    node->a = build_string(parser, from);
-    node->b = build_string(parser, to);
+    node->a = tree_string(parser, from);
+    node->b = tree_string(parser, to);
     node->c = body;
     return node_finish(parser, node, formals);
 }
 
-Ast *build_body(Parser *parser, Token open, AstList items, Token close) {
+Ast *tree_body(Parser *parser, Token open, AstList items, Token close) {
     Span span = span_join(token_span(parser, open), token_span(parser, close));
     return node_finish(parser, node_new(parser, AST_BLOCK, span), items);
 }
 
 /* A lone string is a key of which nothing more is said. */
-Ast *build_item(Parser *parser, Ast *expression) {
+Ast *tree_item(Parser *parser, Ast *expression) {
     if (expression->kind == AST_CALL || expression->kind == AST_ERROR)
         return expression;
     if (expression->kind == AST_STRING && !expression->grouped) {
@@ -131,9 +131,9 @@ static Ast *complain_key_type(Parser *parser, const Ast *type) {
     return node_new(parser, AST_ERROR, type->span);
 }
 
-Ast *build_key(Parser *parser, Token key, Ast *type, AstList attributes) {
+Ast *tree_key(Parser *parser, Token key, Ast *type, AstList attributes) {
     Ast *node = node_new(parser, AST_KEY, token_span(parser, key));
-    node->a = build_string(parser, key);
+    node->a = tree_string(parser, key);
     if (type && type->kind == AST_CALL)
         return prefix_of_call(parser, node->a, type, attributes);
     if (type && type->kind == AST_NAME)
@@ -150,21 +150,21 @@ Ast *build_key(Parser *parser, Token key, Ast *type, AstList attributes) {
     return node_finish(parser, node, attributes);
 }
 
-Ast *build_prefix(Parser *parser, Token prefix, AstList attributes, Ast *body) {
+Ast *tree_prefix(Parser *parser, Token prefix, AstList attributes, Ast *body) {
     Ast *node = node_new(parser, AST_PREFIX, span_join(token_span(parser, prefix), body->span));
-    node->a = build_string(parser, prefix);
+    node->a = tree_string(parser, prefix);
     node->b = body;
     return node_finish(parser, node, attributes);
 }
 
-Ast *build_component(Parser *parser, Token keyword, Token name, AstList attributes, Ast *body) {
+Ast *tree_component(Parser *parser, Token keyword, Token name, AstList attributes, Ast *body) {
     Ast *node = declare(parser, AST_COMPONENT, keyword, body);
     node_name(parser, node, name);
     node->b = body;
     return node_finish(parser, node, attributes);
 }
 
-Ast *build_each(Parser *parser, Token keyword, Token name, Ast *list, Ast *body) {
+Ast *tree_each(Parser *parser, Token keyword, Token name, Ast *list, Ast *body) {
     Ast *node = declare(parser, AST_EACH, keyword, body);
     node_name(parser, node, name);
     node->a = list;
@@ -172,7 +172,7 @@ Ast *build_each(Parser *parser, Token keyword, Token name, Ast *list, Ast *body)
     return node_finish(parser, node, list_empty());
 }
 
-Ast *build_when(Parser *parser, Token keyword, Ast *condition, Ast *yes, Ast *no) {
+Ast *tree_when(Parser *parser, Token keyword, Ast *condition, Ast *yes, Ast *no) {
     Ast *node = declare(parser, AST_WHEN, keyword, no ? no : yes);
     node->a = condition;
     node->b = yes;
@@ -180,12 +180,12 @@ Ast *build_when(Parser *parser, Token keyword, Ast *condition, Ast *yes, Ast *no
     return node_finish(parser, node, list_empty());
 }
 
-Ast *build_attribute(Parser *parser, Token keyword, const Token *value) {
+Ast *tree_attribute(Parser *parser, Token keyword, const Token *value) {
     Ast *node = node_new(parser, AST_ATTRIBUTE, token_span(parser, keyword));
     node->text = text_copy(parser->arena, layout_text(&parser->layout, keyword));
     node->name_span = node->span;
     if (value) {
-        node->a = build_string(parser, *value);
+        node->a = tree_string(parser, *value);
         node->span = span_join(node->span, node->a->span);
     }
     return node_finish(parser, node, list_empty());

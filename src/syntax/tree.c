@@ -1,4 +1,4 @@
-#include "syntax/build.h"
+#include "syntax/tree.h"
 
 #include "grammar/recipe.h"
 #include "syntax/literal.h"
@@ -85,17 +85,17 @@ void node_name(Parser *parser, Ast *node, Token name) {
     node->name_span = token_span(parser, name);
 }
 
-Ast *build_null(Parser *parser, Token token) {
+Ast *tree_null(Parser *parser, Token token) {
     return node_new(parser, AST_NULL, token_span(parser, token));
 }
 
-Ast *build_bool(Parser *parser, Token token, bool value) {
+Ast *tree_bool(Parser *parser, Token token, bool value) {
     Ast *node = node_new(parser, AST_BOOL, token_span(parser, token));
     node->number = node->integer = value;
     return node;
 }
 
-Ast *build_int(Parser *parser, Token token) {
+Ast *tree_int(Parser *parser, Token token) {
     Ast *node = node_new(parser, AST_INT, token_span(parser, token));
     node->text = text_copy(parser->arena, layout_text(&parser->layout, token));
     node->number = literal_number(node->text);
@@ -106,14 +106,14 @@ Ast *build_int(Parser *parser, Token token) {
     return node;
 }
 
-Ast *build_float(Parser *parser, Token token) {
+Ast *tree_float(Parser *parser, Token token) {
     Ast *node = node_new(parser, AST_FLOAT, token_span(parser, token));
     node->text = text_copy(parser->arena, layout_text(&parser->layout, token));
     node->number = literal_number(node->text);
     return node;
 }
 
-Ast *build_string(Parser *parser, Token token) {
+Ast *tree_string(Parser *parser, Token token) {
     Ast *node = node_new(parser, AST_STRING, token_span(parser, token));
     Text written = layout_text(&parser->layout, token);
     node->text = literal_string(parser->arena, parser->diags, node->span, written);
@@ -143,7 +143,7 @@ static Ast *translate(Parser *parser, Ast *name) {
     return name;
 }
 
-Ast *build_name(Parser *parser, Token token) {
+Ast *tree_name(Parser *parser, Token token) {
     Ast *node = node_new(parser, AST_NAME, token_span(parser, token));
     node_name(parser, node, token);
     bool quoted = node->text.size != node->span.end - node->span.begin;
@@ -152,28 +152,28 @@ Ast *build_name(Parser *parser, Token token) {
     return capital && !quoted ? translate(parser, node) : node;
 }
 
-Ast *build_group(Parser *parser, Token open, Ast *inner, Token close) {
+Ast *tree_group(Parser *parser, Token open, Ast *inner, Token close) {
     inner->grouped = true;
     inner->span = open_close(parser, open, close);
     return inner;
 }
 
-Ast *build_list(Parser *parser, Token open, AstList items, Token close) {
+Ast *tree_list(Parser *parser, Token open, AstList items, Token close) {
     return node_finish(parser, node_new(parser, AST_LIST, open_close(parser, open, close)), items);
 }
 
-Ast *build_map(Parser *parser, Token open, AstList entries, Token close) {
+Ast *tree_map(Parser *parser, Token open, AstList entries, Token close) {
     return node_finish(parser, node_new(parser, AST_MAP, open_close(parser, open, close)), entries);
 }
 
-Ast *build_entry(Parser *parser, Ast *pattern, Ast *value) {
+Ast *tree_entry(Parser *parser, Ast *pattern, Ast *value) {
     Ast *node = node_new(parser, AST_ENTRY, span_join(pattern->span, value->span));
     node->a = pattern;
     node->b = value;
     return finish(parser, node);
 }
 
-Ast *build_for(Parser *parser, Token open, Ast *value, Token name, Ast *list, Ast *condition,
+Ast *tree_for(Parser *parser, Token open, Ast *value, Token name, Ast *list, Ast *condition,
                Token close) {
     Ast *node = node_new(parser, AST_FOR, open_close(parser, open, close));
     node_name(parser, node, name);
@@ -183,7 +183,7 @@ Ast *build_for(Parser *parser, Token open, Ast *value, Token name, Ast *list, As
     return finish(parser, node);
 }
 
-Ast *build_range(Parser *parser, Ast *from, Token dots, Ast *to) {
+Ast *tree_range(Parser *parser, Ast *from, Token dots, Ast *to) {
     Span span = token_span(parser, dots);
     span = span_join(from ? from->span : span, to ? to->span : span);
     Ast *node = node_new(parser, AST_RANGE, span);
@@ -192,13 +192,13 @@ Ast *build_range(Parser *parser, Ast *from, Token dots, Ast *to) {
     return finish(parser, node);
 }
 
-Ast *build_call(Parser *parser, Ast *callee, AstList arguments, Token close) {
+Ast *tree_call(Parser *parser, Ast *callee, AstList arguments, Token close) {
     Ast *node = node_new(parser, AST_CALL, span_join(callee->span, token_span(parser, close)));
     node->a = callee;
     return node_finish(parser, node, arguments);
 }
 
-Ast *build_argument(Parser *parser, const Token *name, Ast *value) {
+Ast *tree_argument(Parser *parser, const Token *name, Ast *value) {
     Ast *node = node_new(parser, AST_ARGUMENT, value->span);
     if (name) {
         node_name(parser, node, *name);
@@ -208,34 +208,34 @@ Ast *build_argument(Parser *parser, const Token *name, Ast *value) {
     return finish(parser, node);
 }
 
-Ast *build_index(Parser *parser, Ast *value, AstList indices, Token close) {
+Ast *tree_index(Parser *parser, Ast *value, AstList indices, Token close) {
     Ast *node = node_new(parser, AST_INDEX, span_join(value->span, token_span(parser, close)));
     node->a = value;
     return node_finish(parser, node, indices);
 }
 
-Ast *build_member(Parser *parser, Ast *value, Token name) {
+Ast *tree_member(Parser *parser, Ast *value, Token name) {
     Ast *node = node_new(parser, AST_MEMBER, span_join(value->span, token_span(parser, name)));
     node_name(parser, node, name);
     node->a = value;
     return finish(parser, node);
 }
 
-Ast *build_as(Parser *parser, Ast *value, Token config) {
+Ast *tree_as(Parser *parser, Ast *value, Token config) {
     Ast *node = node_new(parser, AST_AS, span_join(value->span, token_span(parser, config)));
     node->a = value;
-    node->b = build_string(parser, config);
+    node->b = tree_string(parser, config);
     return finish(parser, node);
 }
 
-Ast *build_unary(Parser *parser, AstOp op, Token operator, Ast * value) {
+Ast *tree_unary(Parser *parser, AstOp op, Token operator, Ast * value) {
     Ast *node = node_new(parser, AST_UNARY, span_join(token_span(parser, operator), value->span));
     node->op = op;
     node->a = value;
     return finish(parser, node);
 }
 
-Ast *build_binary(Parser *parser, AstOp op, Ast *left, Ast *right) {
+Ast *tree_binary(Parser *parser, AstOp op, Ast *left, Ast *right) {
     Ast *node = node_new(parser, AST_BINARY, span_join(left->span, right->span));
     node->op = op;
     node->a = left;
@@ -247,15 +247,15 @@ static bool is_comparison(const Ast *node) {
     return node->kind == AST_BINARY && node->op >= AST_EQ && node->op <= AST_GE && !node->grouped;
 }
 
-Ast *build_comparison(Parser *parser, AstOp op, Ast *left, Token operator, Ast * right) {
+Ast *tree_comparison(Parser *parser, AstOp op, Ast *left, Token operator, Ast * right) {
     if (is_comparison(left)) {
         diag_error(parser->diags, token_span(parser, operator), "comparisons do not chain");
         diag_hint(parser->diags, "write a < b and b < c");
     }
-    return build_binary(parser, op, left, right);
+    return tree_binary(parser, op, left, right);
 }
 
-Ast *build_if(Parser *parser, Token keyword, Ast *condition, Ast *yes, Ast *no) {
+Ast *tree_if(Parser *parser, Token keyword, Ast *condition, Ast *yes, Ast *no) {
     Ast *node = node_new(parser, AST_IF, span_join(token_span(parser, keyword), no->span));
     node->a = condition;
     node->b = yes;
@@ -263,13 +263,13 @@ Ast *build_if(Parser *parser, Token keyword, Ast *condition, Ast *yes, Ast *no) 
     return finish(parser, node);
 }
 
-Ast *build_type_name(Parser *parser, Token name) {
+Ast *tree_type_name(Parser *parser, Token name) {
     Ast *node = node_new(parser, AST_TYPE, token_span(parser, name));
     node_name(parser, node, name);
     return node;
 }
 
-Ast *build_type_list(Parser *parser, Token open, Ast *element, Token close) {
+Ast *tree_type_list(Parser *parser, Token open, Ast *element, Token close) {
     Ast *node = node_new(parser, AST_TYPE, open_close(parser, open, close));
     node->text = TEXT("list");
     node->name_span = node->span;
@@ -277,7 +277,7 @@ Ast *build_type_list(Parser *parser, Token open, Ast *element, Token close) {
     return finish(parser, node);
 }
 
-Ast *build_type_optional(Parser *parser, Ast *type, Token question) {
+Ast *tree_type_optional(Parser *parser, Ast *type, Token question) {
     type->optional = true;
     type->span = span_join(type->span, token_span(parser, question));
     return type;
@@ -294,11 +294,11 @@ static Ast *join_alternatives(Parser *parser, AstList alternatives) {
     return node_finish(parser, node, alternatives);
 }
 
-Ast *build_type(Parser *parser, AstList alternatives, const Token *config) {
+Ast *tree_type(Parser *parser, AstList alternatives, const Token *config) {
     Ast *node = join_alternatives(parser, alternatives);
     if (config == NULL)
         return node;
-    node->a = build_string(parser, *config);
+    node->a = tree_string(parser, *config);
     node->span = span_join(node->span, node->a->span);
     return node;
 }

@@ -1,5 +1,5 @@
 /* Statements, and what holds in a list of them. */
-#include "syntax/build.h"
+#include "syntax/tree.h"
 
 #include "grammar/recipe.h"
 #include "syntax/literal.h"
@@ -69,7 +69,7 @@ Text doc_above(Parser *parser, uint32_t begin) {
     return (Text){out, size > 0 ? size - 1 : 0};
 }
 
-Ast *build_error(Parser *parser, Token newline) {
+Ast *tree_error(Parser *parser, Token newline) {
     Span span = token_span(parser, parser->first.kind == 0 ? newline : parser->first);
     return node_new(parser, AST_ERROR, span_join(span, token_span(parser, newline)));
 }
@@ -109,7 +109,7 @@ static Ast *complain_target(Parser *parser, Ast *target) {
     return node_new(parser, AST_ERROR, target->span);
 }
 
-Ast *build_binding(Parser *parser, Ast *target, Ast *value) {
+Ast *tree_binding(Parser *parser, Ast *target, Ast *value) {
     bool name = target->kind == AST_NAME && !target->grouped;
     if (!name && !is_pattern(target))
         return complain_target(parser, target);
@@ -122,7 +122,7 @@ Ast *build_binding(Parser *parser, Ast *target, Ast *value) {
     return finish(parser, node, list_empty());
 }
 
-Ast *build_state(Parser *parser, Token name, Ast *value) {
+Ast *tree_state(Parser *parser, Token name, Ast *value) {
     Ast *node = statement_new(parser, AST_BIND, name, name);
     node->doc = TEXT("");
     node_name(parser, node, name);
@@ -135,7 +135,7 @@ static bool is_scalar(const Ast *node) {
            node->kind == AST_FLOAT || node->kind == AST_STRING;
 }
 
-Ast *build_param(Parser *parser, Token keyword, Token name, Ast *type, Ast *value, Ast *range,
+Ast *tree_param(Parser *parser, Token keyword, Token name, Ast *type, Ast *value, Ast *range,
                  Ast *doc) {
     Ast *node = statement_new(parser, AST_PARAM, keyword, name);
     if (range && is_scalar(range)) {
@@ -213,7 +213,7 @@ static void check_body(Parser *parser, const Ast *body) {
     }
 }
 
-Ast *build_def(Parser *parser, Token keyword, Token name, AstList formals, Ast *body) {
+Ast *tree_def(Parser *parser, Token keyword, Token name, AstList formals, Ast *body) {
     Ast *node = statement_new(parser, AST_DEF, keyword, name);
     node_name(parser, node, name);
     check_body(parser, body);
@@ -221,7 +221,7 @@ Ast *build_def(Parser *parser, Token keyword, Token name, AstList formals, Ast *
     return finish(parser, node, formals);
 }
 
-Ast *build_method(Parser *parser, Token keyword, Token name, AstList formals, Ast *type,
+Ast *tree_method(Parser *parser, Token keyword, Token name, AstList formals, Ast *type,
                   Ast *body) {
     Ast *node = statement_new(parser, AST_METHOD, keyword, name);
     node_name(parser, node, name);
@@ -231,7 +231,7 @@ Ast *build_method(Parser *parser, Token keyword, Token name, AstList formals, As
     return finish(parser, node, formals);
 }
 
-Ast *build_formal(Parser *parser, const Token *star, Token name, Ast *type, Ast *value) {
+Ast *tree_formal(Parser *parser, const Token *star, Token name, Ast *type, Ast *value) {
     Ast *node = node_new(parser, AST_FORMAL, token_span(parser, name));
     node_name(parser, node, name);
     if (star)
@@ -242,21 +242,21 @@ Ast *build_formal(Parser *parser, const Token *star, Token name, Ast *type, Ast 
     return finish(parser, node, list_empty());
 }
 
-Ast *build_import(Parser *parser, Token keyword, Token path, Token name) {
+Ast *tree_import(Parser *parser, Token keyword, Token path, Token name) {
     Ast *node = statement_new(parser, AST_IMPORT, keyword, name);
     node_name(parser, node, name);
-    node->a = build_string(parser, path);
+    node->a = tree_string(parser, path);
     return finish(parser, node, list_empty());
 }
 
-Ast *build_save(Parser *parser, Token keyword, Ast *value, Ast *path, AstList options) {
+Ast *tree_save(Parser *parser, Token keyword, Ast *value, Ast *path, AstList options) {
     Ast *node = statement_new(parser, AST_SAVE, keyword, keyword);
     node->a = value;
     node->b = path;
     return finish(parser, node, options);
 }
 
-Ast *build_next(Parser *parser, Token keyword, AstList values, Ast *until) {
+Ast *tree_next(Parser *parser, Token keyword, AstList values, Ast *until) {
     Ast *node = statement_new(parser, AST_NEXT, keyword, keyword);
     node->a = until;
     return finish(parser, node, values);
@@ -303,7 +303,7 @@ static void check_values(Parser *parser, AstList statements) {
     }
 }
 
-void build_file(Parser *parser, AstList statements) {
+void tree_file(Parser *parser, AstList statements) {
     uint32_t size = (uint32_t)parser->layout.text.size;
     Ast *node = node_new(parser, AST_FILE, (Span){parser->layout.source, 0, size});
     check_values(parser, statements);
@@ -314,7 +314,7 @@ void build_file(Parser *parser, AstList statements) {
     parser->file = node_finish(parser, node, statements);
 }
 
-Ast *build_block(Parser *parser, Token open, AstList statements, Token close) {
+Ast *tree_block(Parser *parser, Token open, AstList statements, Token close) {
     Span span = span_join(token_span(parser, open), token_span(parser, close));
     for (const Ast *statement = statements.first; statement; statement = statement->next) {
         const char *name = declaration_name(statement->kind);
@@ -338,7 +338,7 @@ static void check_rounds(Parser *parser, AstList states, const Ast *block) {
                    states.count == 1 ? "" : "s", last->n_items, last->n_items == 1 ? "" : "s");
 }
 
-Ast *build_repeat(Parser *parser, Token keyword, Ast *times, AstList states, Ast *block) {
+Ast *tree_repeat(Parser *parser, Token keyword, Ast *times, AstList states, Ast *block) {
     Span span = span_join(token_span(parser, keyword), block->span);
     Ast *node = node_new(parser, AST_REPEAT, span);
     check_rounds(parser, states, block);
