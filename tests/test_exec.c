@@ -1165,6 +1165,110 @@ START_TEST(interruptions_are_heard) {
 }
 END_TEST
 
+/* --- The text form -------------------------------------------------------------------------- */
+
+static void expect_dump(const Case *c, const char *expected) {
+    Builder text = {0};
+    passes_dump(&c->list, &text);
+    builder_char(&text, 0);
+    ck_assert_str_eq(text.data, expected);
+    builder_free(&text);
+}
+
+START_TEST(passes_print) {
+    Case c;
+    case_begin(&c, COMPUTE_F32, SHAPE(2, 3));
+    c.constants[0] = 0.5;
+    c.list.n_constants = 1;
+    add_buffer(&c, SHAPE_ID_KEY, 0, 2);
+    Access slice = {.kind = PLACE_LEAF,
+                    .index = 1,
+                    .dtype = DTYPE_F32,
+                    .offset = 4,
+                    .rank = 2,
+                    .dims = {2, 3},
+                    .strides = {-3, 0}};
+    RandomStream random = {7, 2};
+    add_pass(&c, (Pass){.domain = SHAPE_ID_KEY,
+                        .order = ORDER_ROWS,
+                        .row_length = 3,
+                        .randoms = &random,
+                        .n_randoms = 1,
+                        ACCESSES(LEAF(0, DTYPE_F16), slice, BUFFER(0, DTYPE_F32)),
+                        REDUCTIONS({REDUCE_DOT, 1, 0}),
+                        CODE(LOAD(0, 0), LOAD(1, 1), MAP_UNIFORM(MUL, 1, 1, 0), REDUCE(0, 0, 1),
+                             {.op = TILE_ROW_REDUCE, .detail = REDUCE_MAX, .dst = 0, .src = {1}},
+                             {.op = TILE_MAP, .detail = OP_NEG, .row = true},
+                             {.op = TILE_EXPAND, .dst = 1},
+                             {.op = TILE_QUANTISE, .detail = DTYPE_BF16, .dst = 1, .src = {1}},
+                             {.op = TILE_COORDINATE, .detail = 1, .dst = 2},
+                             {.op = TILE_RANDOM, .dst = 2}, STORE(1, 2))});
+    add_pass(&c, (Pass){.domain = SHAPE_ID_KEY,
+                        UNIFORMS({OP_SQRT, 2, {1}}, {UNIFORM_LEAF, 3, {4}},
+                                 {UNIFORM_QUANTISE, 4, {3, DTYPE_F16}}),
+                        ACCESSES(LEAF(0, DTYPE_F16)),
+                        SELECTIONS({5, 6}),
+                        CODE(LOAD(0, 0), SELECT(0, 0)),
+                        AGAIN(LOAD(0, 0), SELECT(0, 0))});
+    expect_dump(&c, "u0 = 0.5\n"
+                    "buffer 0 [2, 3] of passes 0 to 2\n"
+                    "pass 0 over [2, 3], rows of 3\n"
+                    "    r0 = load leaf 0 f16\n"
+                    "    r1 = load leaf 1 f32 [2, 3] by [-3, 0] from 4\n"
+                    "    r1 = mul r1 u0\n"
+                    "    dot r0 r1 -> u1\n"
+                    "    w0 = rows max r1\n"
+                    "    w0 = neg w0\n"
+                    "    r1 = expand w0\n"
+                    "    r1 = quantise bf16 r1\n"
+                    "    r2 = coordinate along 1\n"
+                    "    r2 = random seed 7 stream 2\n"
+                    "    store r1 -> buffer 0 f32\n"
+                    "pass 1 over [2, 3], flat\n"
+                    "    u2 = sqrt u1\n"
+                    "    u3 = leaf 4\n"
+                    "    u4 = quantise f16 u3\n"
+                    "    r0 = load leaf 0 f16\n"
+                    "    select 5 of r0 -> u6\n"
+                    "  until all are selected\n"
+                    "    r0 = load leaf 0 f16\n"
+                    "    select 5 of r0 -> u6\n");
+    case_end(&c);
+}
+END_TEST
+
+START_TEST(passes_print_what_is_no_tile) {
+    Case c;
+    case_begin(&c, COMPUTE_F32, SHAPE(8));
+    c.list.any_shape = true;
+    uint32_t buffers[] = {0, 1, UINT32_MAX};
+    double parameter = 2;
+    add_pass(&c, (Pass){.kind = PASS_COPY, .copy_output = 1, .copy_bytes = UINT64_MAX});
+    add_pass(&c, (Pass){.kind = PASS_COPY, .copy_from = 8, .copy_to = 16, .copy_bytes = 24});
+    add_pass(&c, (Pass){.kind = PASS_WHOLE,
+                        .whole = {.op = WHOLE_MATMUL,
+                                  .n_inputs = 2,
+                                  .n_outputs = 2,
+                                  .inputs = buffers,
+                                  .outputs = buffers + 1,
+                                  .parameters = &parameter,
+                                  .n_parameters = 1}});
+    add_pass(&c, (Pass){.domain = SHAPE_ID_KEY,
+                        .order = ORDER_COLUMNS,
+                        .outer = 1,
+                        .extent = 2,
+                        .inner = 4,
+                        REDUCTIONS({REDUCE_SUM, 0, 3}),
+                        CODE({.op = TILE_COLUMN_REDUCE, .src = {5}, .uniform = 1})});
+    expect_dump(&c, "pass 0 copies leaf 0 -> output 1\n"
+                    "pass 1 copies leaf 0 -> output 0, 24 bytes from 8 to 16\n"
+                    "pass 2 calls matmul 2.0 buffer 0 buffer 1 -> buffer 1 nowhere\n"
+                    "pass 3 over key, columns of 1 x 2 x 4\n"
+                    "    columns sum u5 -> buffer 3\n");
+    case_end(&c);
+}
+END_TEST
+
 Suite *exec_suite(void) {
     Suite *suite = suite_create("exec");
     TCase *tests = tcase_create("exec");
@@ -1192,6 +1296,8 @@ Suite *exec_suite(void) {
     tcase_add_test(tests, leaves_that_are_not_finite_are_reported);
     tcase_add_test(tests, failing_writes_end_the_evaluation);
     tcase_add_test(tests, interruptions_are_heard);
+    tcase_add_test(tests, passes_print);
+    tcase_add_test(tests, passes_print_what_is_no_tile);
     suite_add_tcase(suite, tests);
     return suite;
 }
