@@ -19,6 +19,7 @@ struct Build {
     Graph *graph;
     Library *library;
     Diags *diags;
+    Span site;              /* where nodes are said to come from, if not from their own place */
     VECTOR(NodeInfo) infos; /* by node */
     VECTOR(MassCheck) checks;
 };
@@ -37,6 +38,19 @@ void build_free(Build *build) {
     vector_free(&build->checks);
 }
 
+Span build_from(Build *build, Span site) {
+    Span before = build->site;
+    build->site = site;
+    return before;
+}
+
+/* Finds or makes a node; those that a function of the library makes point at its call. */
+static NodeId add_node(Build *build, Node node, const NodeId *operands, uint32_t n_operands) {
+    if (build->site.source != 0)
+        node.span = build->site;
+    return graph_add(build->graph, node, operands, n_operands);
+}
+
 static NodeInfo *info_of(Build *build, NodeId node) {
     while (build->infos.count < graph_count(build->graph))
         vector_push(&build->infos, (NodeInfo){0});
@@ -50,23 +64,22 @@ static const Node *node_of(const Build *build, NodeId id) {
 /* ---- leaves ---- */
 
 NodeId build_null(Build *build, Span span) {
-    return graph_add(build->graph, (Node){.kind = NODE_NULL, .span = span}, NULL, 0);
+    return add_node(build, (Node){.kind = NODE_NULL, .span = span}, NULL, 0);
 }
 
 NodeId build_number(Build *build, double number, NumberKind kind, Span span) {
     Node node = {.kind = NODE_NUMBER, .number = number, .number_kind = kind, .span = span};
-    return graph_add(build->graph, node, NULL, 0);
+    return add_node(build, node, NULL, 0);
 }
 
 NodeId build_string(Build *build, Text text, Span span) {
-    return graph_add(build->graph, (Node){.kind = NODE_STRING, .text = text, .span = span}, NULL,
-                     0);
+    return add_node(build, (Node){.kind = NODE_STRING, .text = text, .span = span}, NULL, 0);
 }
 
 NodeId build_model(Build *build, Text path, Text config, SpaceSet spaces, Span span) {
     Node node = {
         .kind = NODE_MODEL, .text = path, .config = config, .spaces = spaces, .span = span};
-    return graph_add(build->graph, node, NULL, 0);
+    return add_node(build, node, NULL, 0);
 }
 
 NodeId build_map(Build *build, const MapEntry *entries, const NodeId *values, uint32_t n,
@@ -79,7 +92,7 @@ NodeId build_map(Build *build, const MapEntry *entries, const NodeId *values, ui
                  .config = config,
                  .spaces = spaces,
                  .span = span};
-    return graph_add(build->graph, node, values, n);
+    return add_node(build, node, values, n);
 }
 
 NodeId build_literal(Build *build, const Ast *value) {
@@ -425,7 +438,7 @@ static NodeId build_fallback(Build *build, NodeId a, NodeId b, Span span) {
         return NODE_NONE;
     }
     Node node = {.kind = NODE_OPERATOR, .op = AST_FALLBACK, .span = span};
-    NodeId id = graph_add(build->graph, node, (NodeId[]){a, b}, 2);
+    NodeId id = add_node(build, node, (NodeId[]){a, b}, 2);
     NodeInfo info = *infer(build, a);
     if (x == SPACE_SET(SPACE_PARAM))
         info.mass = mass_symbol(build->arena, id);
@@ -451,7 +464,7 @@ NodeId build_operator(Build *build, AstOp op, NodeId a, NodeId b, Span span) {
     if (!is_value(build, a) || (!unary && !is_value(build, b)) || !combine(build, op, a, b, &info))
         return refuse_operands(build, op, a, unary ? a : b, span);
     Node node = {.kind = NODE_OPERATOR, .op = op, .span = span};
-    NodeId id = graph_add(build->graph, node, (NodeId[]){a, b}, unary ? 1 : 2);
+    NodeId id = add_node(build, node, (NodeId[]){a, b}, unary ? 1 : 2);
     if (!info.is_model) {
         info.spaces = SPACE_SET(SPACE_PARAM);
         if (info.mass.unknown)
@@ -473,7 +486,7 @@ static NodeId build_view(Build *build, NodeKind kind, NodeId operand, Text text,
         return NODE_NONE;
     }
     Node node = {.kind = kind, .text = text, .spaces = spaces, .span = span};
-    return graph_add(build->graph, node, &operand, 1);
+    return add_node(build, node, &operand, 1);
 }
 
 NodeId build_keep(Build *build, NodeId operand, Text glob, Span span) {
@@ -649,8 +662,8 @@ NodeId build_call(Build *build, const Method *method, const Argument *arguments,
                 vector_push(&operands, binding.variadic.items[i]);
     NodeId id = NODE_NONE;
     if (!binding.failed)
-        id = graph_add(build->graph, (Node){.kind = NODE_CALL, .method = method, .span = span},
-                       operands.items, (uint32_t)operands.count);
+        id = add_node(build, (Node){.kind = NODE_CALL, .method = method, .span = span},
+                      operands.items, (uint32_t)operands.count);
     vector_free(&operands);
     vector_free(&binding.variadic);
     return id;

@@ -19,6 +19,10 @@ typedef struct Build Build;
 Build *build_new(Arena *arena, Graph *graph, Library *library, Diags *diags);
 void build_free(Build *build); /* what is not in the arena */
 
+/* From now on nodes point at SITE (SPAN_NONE: at their own place), which is where a function of the
+ * library was called. Returns what was set before. */
+Span build_from(Build *build, Span site);
+
 NodeId build_null(Build *build, Span span);
 NodeId build_number(Build *build, double number, NumberKind kind, Span span);
 NodeId build_string(Build *build, Text text, Span span);

@@ -437,6 +437,10 @@ static const File *file_of(Elaborator *elaborator, const Definition *definition)
     return file;
 }
 
+static bool is_library(const File *file) {
+    return text_equal(file->path, TEXT("<stdlib>"));
+}
+
 /* The formal of that name, or of that position; -1 where there is none. */
 static int find_formal(const Ast *function, Text name, uint32_t position) {
     for (uint32_t i = 0; i < function->n_items; i++) {
@@ -528,7 +532,13 @@ static Item call_function(const Frame *frame, const Ast *ast, const Definition *
     if (!bind_formals(frame, ast, callee, &inner))
         return poison;
     size_t errors = diag_errors(elaborator->diags);
+    bool enters_library = is_library(file) && !is_library(frame->file);
+    Span outer = SPAN_NONE;
+    if (enters_library)
+        outer = build_from(elaborator->build, ast->span);
     Item result = evaluate(&inner, callee->syntax->a);
+    if (enters_library)
+        build_from(elaborator->build, outer);
     if (diag_errors(elaborator->diags) > errors && errors < DIAG_ERROR_LIMIT)
         diag_note(elaborator->diags, ast->span, "in '%.*s', called here", TEXT_ARG(callee->name));
     return result;

@@ -169,8 +169,11 @@ bool solve_spaces(Arena *arena, Diags *diags, Solved *solved, const SolveOptions
     solved->spaces = arena_array(arena, SpaceSet, n + 1);
     for (NodeId id = 0; id < n; id++) {
         solved->spaces[id] = *allowed_of(&solver, id);
-        bool undecided =
-            solved->reached[id] && has_space(&solver, id) && !space_single(solved->spaces[id]);
+        /* What stands between the operands and the result of an affine combination is in no space.
+         */
+        bool between = graph_node(recipe->graph, id)->kind == NODE_OPERATOR;
+        bool undecided = solved->reached[id] && has_space(&solver, id) && !between &&
+                         !space_single(solved->spaces[id]);
         if (undecided && diag_errors(diags) == errors)
             report_ambiguous(&solver, id);
     }
