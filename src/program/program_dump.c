@@ -29,7 +29,7 @@ static void dump_name(const Value *value, Builder *out) {
     } else if (value->kind == VALUE_WHOLE) {
         builder_format(out, "whole %s", whole_names[value->op]);
     } else if (value->kind == VALUE_REDUCE) {
-        builder_format(out, "%s", reduce_names[value->op]);
+        builder_format(out, "reduce %s", reduce_names[value->op]);
         if (value->axis >= 0)
             builder_format(out, " axis %d", value->axis);
     } else {
