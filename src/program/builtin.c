@@ -5,6 +5,7 @@
 #include "program/term.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 enum { PARAMETER_LIMIT = 8 };
@@ -247,9 +248,12 @@ static Term call_isclose(Call *call) {
     Lower *lower = call->lower;
     Span span = call->ast->span;
     Term a = call->arguments[0], b = call->arguments[1];
-    Term relative = call->arguments[2].kind == TERM_NULL ? term_number(1e-9, NUMBER_FLOAT) : call->arguments[2];
-    Term absolute = call->arguments[3].kind == TERM_NULL ? term_number(0, NUMBER_FLOAT) : call->arguments[3];
-    Term larger = map2(lower, OP_MAX, map1(lower, OP_ABS, a, span), map1(lower, OP_ABS, b, span), span);
+    Term relative =
+        call->arguments[2].kind == TERM_NULL ? term_number(1e-9, NUMBER_FLOAT) : call->arguments[2];
+    Term absolute =
+        call->arguments[3].kind == TERM_NULL ? term_number(0, NUMBER_FLOAT) : call->arguments[3];
+    Term larger =
+        map2(lower, OP_MAX, map1(lower, OP_ABS, a, span), map1(lower, OP_ABS, b, span), span);
     Term bound = map2(lower, OP_MAX, map2(lower, OP_MUL, relative, larger, span), absolute, span);
     Term distance = map1(lower, OP_ABS, map2(lower, OP_SUB, a, b, span), span);
     Term near = map2(lower, OP_AND, map2(lower, OP_LE, distance, bound, span),
@@ -578,6 +582,33 @@ static Formals read_formals(const char *signature) {
     return formals;
 }
 
+/* Where each name is, and what its signature says: read once. */
+static struct {
+    Formals formals[N_BUILTINS];
+    Names names; /* of the builtins, then of the elementwise operations that no builtin hides */
+    OpCode ops[N_BUILTINS + OP_COUNT];
+    Arena arena;
+} directory;
+
+static void read_directory(void) {
+    directory.names.arena = &directory.arena;
+    for (uint32_t i = 0; i < N_BUILTINS; i++) {
+        directory.formals[i] = read_formals(builtins[i].signature);
+        names_add(&directory.names, signature_name(builtins[i].signature));
+    }
+    for (OpCode op = 0; op < OP_COUNT; op++) {
+        uint32_t place = names_add(&directory.names, op_info[op].name);
+        directory.ops[place] = op;
+    }
+}
+
+/* The place of a name in the directory; INDEX_NONE where there is none. */
+static uint32_t find_name(Text name) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_directory);
+    return names_find(&directory.names, name);
+}
+
 static int find_formal(const Formals *formals, Text name) {
     for (uint32_t i = 0; i < formals->count; i++)
         if (text_equal(formals->names[i], name))
@@ -588,7 +619,7 @@ static int find_formal(const Formals *formals, Text name) {
 /* Evaluates the arguments into their places. A missing key or a mistake among them is the result
  * (in FAILURE). */
 static bool bind_arguments(Call *call, const Builtin *builtin, Term *failure) {
-    Formals formals = read_formals(builtin->signature);
+    const Formals *formals = &directory.formals[builtin - builtins];
     Lower *lower = call->lower;
     Term *rest = arena_array(lower->arena, Term, call->ast->n_items + 1);
     *failure = term_null;
@@ -596,8 +627,8 @@ static bool bind_arguments(Call *call, const Builtin *builtin, Term *failure) {
         call->arguments[i] = term_null;
     for (uint32_t i = 0, position = 0; i < call->ast->n_items; i++) {
         const Ast *argument = call->ast->items[i];
-        int at = argument->text.size > 0 ? find_formal(&formals, argument->text) : (int)position++;
-        if (at < 0 || (!formals.variadic && (uint32_t)at >= formals.count)) {
+        int at = argument->text.size > 0 ? find_formal(formals, argument->text) : (int)position++;
+        if (at < 0 || (!formals->variadic && (uint32_t)at >= formals->count)) {
             *failure = lower_error(lower, argument->span, "'%.*s' does not take this argument",
                                    TEXT_ARG(call->name));
             diag_hint(lower->diags, "%s", builtin->signature);
@@ -614,10 +645,10 @@ static bool bind_arguments(Call *call, const Builtin *builtin, Term *failure) {
     }
     call->rest = rest;
     call->n_arguments = call->ast->n_items;
-    for (uint32_t i = 0; i < formals.required && failure->kind == TERM_NULL; i++)
+    for (uint32_t i = 0; i < formals->required && failure->kind == TERM_NULL; i++)
         if (call->given[i] == NULL) {
             *failure = lower_error(lower, call->ast->span, "'%.*s' needs a value for '%.*s'",
-                                   TEXT_ARG(call->name), TEXT_ARG(formals.names[i]));
+                                   TEXT_ARG(call->name), TEXT_ARG(formals->names[i]));
             diag_hint(lower->diags, "%s", builtin->signature);
         }
     return failure->kind == TERM_NULL;
@@ -652,17 +683,12 @@ static Term call_elementwise(Lower *lower, const Ast *ast, OpCode op) {
 }
 
 bool lower_builtin(Lower *lower, const Ast *call, Text name, Term *out) {
-    for (uint32_t i = 0; i < N_BUILTINS; i++)
-        if (text_equal(signature_name(builtins[i].signature), name)) {
-            *out = call_builtin(lower, call, name, &builtins[i]);
-            return true;
-        }
-    for (OpCode op = 0; op < OP_COUNT; op++)
-        if (text_equal(op_info[op].name, name)) {
-            *out = call_elementwise(lower, call, op);
-            return true;
-        }
-    return false;
+    uint32_t place = find_name(name);
+    if (place == INDEX_NONE)
+        return false;
+    *out = place < N_BUILTINS ? call_builtin(lower, call, name, &builtins[place])
+                              : call_elementwise(lower, call, directory.ops[place]);
+    return true;
 }
 
 void lower_builtins(void (*each)(void *context, Text name, Text parameters, Text doc),
