@@ -155,7 +155,7 @@ Token lexer_next(Lexer *lexer) {
         float    = [+-]? (digits power | digits "." digits? power? | "." digits power? | 'inf' | 'infinity' | 'nan');
 
         <INSTRUCTIONS> newline                   { IS(I_NEWLINE); }
-        <INSTRUCTIONS> comment                   { continue; }
+        <INSTRUCTIONS> comment                   { IS(TOKEN_COMMENT); }
         <INSTRUCTIONS> "version"                 { IS(I_VERSION); }
         <INSTRUCTIONS> "model"                   { IS(I_MODEL); }
         <INSTRUCTIONS> "dict"                    { IS(I_DICT); }
