@@ -15,14 +15,7 @@ static Token token(Lexer *lexer, const char *from, const char *cursor, int kind,
 
 Lexer lexer_open(Text text, uint32_t offset, Dialect dialect) {
     int condition = dialect == DIALECT_RECIPE ? yycRECIPE : yycINSTRUCTIONS;
-    return (Lexer){text.data, text.data + text.size, text.data + offset, condition};
-}
-
-/* A NUL that is not the end is a byte of the text. */
-static Token nul(Lexer *lexer, const char *from) {
-    if (from >= lexer->limit)
-        return token(lexer, lexer->limit, lexer->limit, TOKEN_END, PROBLEM_NONE);
-    return token(lexer, from, from + 1, TOKEN_COMMENT, PROBLEM_NUL);
+    return (Lexer){text.data, text.data + offset, condition};
 }
 
 Token lexer_next(Lexer *lexer) {
@@ -49,7 +42,7 @@ Token lexer_next(Lexer *lexer) {
         squoted  = ['] ([^'\\\r\n\x00] | "\\" [^\r\n\x00])*;
         bquoted  = [`] [^`\r\n\x00]*;
 
-        <*> end                                  { return nul(lexer, from); }
+        <*> end                                  { cursor = from; IS(TOKEN_END); }
         <*> blank                                { continue; }
 
         <RECIPE> newline                         { IS(T_NEWLINE); }

@@ -131,7 +131,8 @@ static const char *foreign_hint(const Parser *parser, Token found, const bool *e
     if (first.kind == T_NAME && previous.begin == first.begin && found.kind == T_STRING &&
         (token_is(parser, first, "model") || token_is(parser, first, "merge")))
         return "an instruction list begins with the line 'version 0.1.0'";
-    if (found.kind == T_QUESTION || (found.kind == T_IF && expects_operator(expected)))
+    if (found.kind == T_QUESTION ||
+        (found.kind == T_IF && (expected[T_NEWLINE] || expected[T_COMMA])))
         return "write if … then … else …";
     if (found.kind == T_STAR && expects_operand(expected) && expected[T_RP])
         return "a list can be given as it is, without '*'";
@@ -145,7 +146,7 @@ static const char *grammar_hint(const Parser *parser, Token found, const bool *e
     bool begins = first.kind == TOKEN_END;
     if (begins && is_binary(found.kind))
         return "a statement goes on after an operator at the end of the line, not before one";
-    if (found.kind == T_EQUALS && expects_operator(expected) && !expected[T_EQUALS])
+    if (found.kind == T_EQUALS && (expects_operator(expected) || expected[T_NEWLINE]))
         return "'==' compares, '=' binds";
     if (found.kind == T_NEWLINE && expected[T_ELSE])
         return "'if' makes a value, so it needs an 'else'";

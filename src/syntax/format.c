@@ -327,7 +327,8 @@ static bool group_fits(const Printer *printer, uint32_t open, uint32_t end, uint
     uint32_t close = printer->pieces.items[open].close;
     if (!may_join(printer, open, close))
         return false;
-    uint32_t stop = next_break(printer, close + 1, end, false);
+    bool ends = close + 1 < end && may_break_before(kind_at(printer, close + 1));
+    uint32_t stop = ends ? close + 1 : next_break(printer, close + 1, end, false);
     return printer->column + width_of(printer, open, stop) + (stop == end ? tail : 0) <=
            FORMAT_COLUMNS;
 }

@@ -266,6 +266,7 @@ static bool ignore_bracket(Layout *layout, Token *token) {
     if (may_report(layout))
         diag_error(layout->diags, layout_span(layout, *token), "nothing is open that '%.*s' closes",
                    TEXT_ARG(text));
+    layout->last.kind = T_RP; /* so that the statement ends with its line */
     token->kind = TOKEN_BREAK;
     return false;
 }

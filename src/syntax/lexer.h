@@ -9,13 +9,13 @@
 #include "syntax/token.h"
 
 typedef struct Lexer {
-    const char *begin, *limit, *cursor; /* *limit is a NUL */
+    const char *begin, *cursor;
     int condition;
 } Lexer;
 
 typedef VECTOR(Token) Tokens;
 
-/* TEXT ends in a NUL that its size does not count; OFFSET is where to begin. */
+/* TEXT ends in a NUL that its size does not count, and holds no other; OFFSET is where to begin. */
 Lexer lexer_open(Text text, uint32_t offset, Dialect dialect);
 
 /* The next token; kind TOKEN_END, again and again, after the last. */
@@ -23,8 +23,5 @@ Token lexer_next(Lexer *lexer);
 
 /* Behind a byte order mark and a shebang line. */
 uint32_t lexer_preamble(Text text);
-
-/* A name that is a keyword, as its token; T_NAME otherwise. */
-bool is_keyword(uint16_t kind);
 
 #endif

@@ -7,6 +7,7 @@
 #include "syntax/rows.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void *RecipeParserAlloc(void *(*allocate)(size_t));
 void RecipeParser(void *grammar, int kind, Token token, Parser *parser);
@@ -55,6 +56,12 @@ static bool check_source(Diags *diags, uint32_t source, Text text) {
     if (text.size > SOURCE_LIMIT) {
         diag_error(diags, (Span){source, 0, 0}, "a source of %zu bytes: %d are the limit",
                    text.size, SOURCE_LIMIT);
+        return false;
+    }
+    const char *nul = memchr(text.data, '\0', text.size);
+    if (nul) {
+        uint32_t at = (uint32_t)(nul - text.data);
+        diag_error(diags, (Span){source, at, at + 1}, "a NUL byte: this is no text file");
         return false;
     }
     size_t valid = utf8_valid(text);
@@ -138,11 +145,12 @@ static void report_token(Rows *rows, Token token) {
     if (token.problem == PROBLEM_UNCLOSED_STRING)
         diag_error(rows->diags, span, "this string is not closed on its line");
     else
-        diag_error(rows->diags, span, "a NUL byte: this is no text file");
+        diag_error(rows->diags, span, "a backslash with nothing behind it");
 }
 
 static void parse_rows(Rows *rows, Lexer *lexer) {
     void *grammar = InstructionParserAlloc(allocate);
+    bool at_line_start = true;
     Token token;
     do {
         token = lexer_next(lexer);
@@ -151,7 +159,11 @@ static void parse_rows(Rows *rows, Lexer *lexer) {
         if (token.kind == TOKEN_COMMENT)
             continue;
         if (token.kind == TOKEN_END)
-            InstructionParser(grammar, I_NEWLINE, token, rows);
+            InstructionParser(grammar, I_NEWLINE, (Token){I_NEWLINE, 0, token.begin, token.end},
+                              rows);
+        if (at_line_start)
+            rows->command = token.kind;
+        at_line_start = token.kind == I_NEWLINE;
         InstructionParser(grammar, token.kind, token, rows);
         if (token.kind == I_NEWLINE)
             rows->silent = false;

@@ -194,8 +194,8 @@ void rows_word(Rows *rows, Token token) {
     Lexer lexer = lexer_open(plain, 0, DIALECT_INSTRUCTIONS);
     Token inner = lexer_next(&lexer);
     int kind = inner.end == plain.size ? value_kind(inner.kind) : -1;
-    /* The version `0.1.0` is the one word that no other line may hold. */
-    if (kind < 0 && !rows->versioned)
+    /* `0.1.0` is no value, but what the version line holds. */
+    if (kind < 0 && rows->command == I_VERSION)
         kind = ARG_NULL;
     if (kind < 0)
         complain_word(rows, token);

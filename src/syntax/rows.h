@@ -16,7 +16,7 @@ typedef struct Rows {
     bool versioned;                        /* the version line was there, or its absence was said */
     bool failed;                           /* something was said */
     bool silent;                           /* about this line */
-    uint32_t end_of_name; /* of the last `name=`: its value follows without a space */
+    uint16_t command;                      /* the first token of this line */
 } Rows;
 
 void rows_unexpected(Rows *rows, Token found);

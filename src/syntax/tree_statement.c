@@ -66,7 +66,9 @@ Text doc_above(Parser *parser, uint32_t begin) {
         out[size++] = '\n';
         at = end;
     }
-    return (Text){out, size > 0 ? size - 1 : 0};
+    if (size > 0)
+        out[--size] = '\0';
+    return (Text){out, size};
 }
 
 Ast *tree_error(Parser *parser, Token newline) {
@@ -291,7 +293,8 @@ static void complain_continued(Parser *parser, const Ast *statement) {
 static void check_values(Parser *parser, AstList statements) {
     const Ast *before = NULL;
     for (const Ast *statement = statements.first; statement; statement = statement->next) {
-        bool lost = statement->next && statement->next->kind != AST_ERROR;
+        bool lost = statement->next && statement->next->kind != AST_ERROR &&
+                    !looks_continued(parser, statement, statement->next);
         if (looks_continued(parser, before, statement))
             complain_continued(parser, statement);
         else if (is_expression(statement) && lost)
@@ -325,10 +328,17 @@ Ast *tree_block(Parser *parser, Token open, AstList statements, Token close) {
     return node_finish(parser, node_new(parser, AST_BLOCK, span), statements);
 }
 
+static bool has_next(const Ast *block) {
+    for (uint32_t i = 0; i < block->n_items; i++)
+        if (block->items[i]->kind == AST_NEXT)
+            return true;
+    return false;
+}
+
 /* A round ends with as many values as there are states. */
 static void check_rounds(Parser *parser, AstList states, const Ast *block) {
     const Ast *last = block->n_items > 0 ? block->items[block->n_items - 1] : block;
-    if (last->kind == AST_ERROR || !is_closed(parser, block))
+    if (last->kind == AST_ERROR || !is_closed(parser, block) || has_next(block) != is_next(block))
         return;
     if (last->kind != AST_NEXT)
         diag_error(parser->diags, last->span,
