@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "exec/evaluate.h"
 #include "exec/schedule.h"
+#include "solve/affine.h"
 #include "solve/instructions.h"
 
 #include <stdlib.h>
@@ -227,13 +228,20 @@ bool mecha_prepare(Engine *engine) {
 
 /* ---- running ---- */
 
+/* The instruction list of an output. False where it cannot be said in one, because of *CULPRIT. */
+static bool write_list(Engine *engine, uint32_t output, Builder *out, NodeId *culprit) {
+    NodeId node = engine->recipe->outputs[output].node;
+    NodeId rewritten = affine_rewrite(&engine->arena, engine->solved, node, culprit);
+    return rewritten != NODE_NONE && instructions_write(engine->solved, rewritten, out, culprit);
+}
+
 static void add_metadata(Engine *engine, uint32_t output, MetadataEntry *entries, size_t *count) {
     const RecipeOutput *recipe_output = &engine->recipe->outputs[output];
     if (!engine->options->no_metadata) {
         Builder list = {0};
         NodeId culprit;
         entries[(*count)++] = (MetadataEntry){TEXT("format"), TEXT("pt")};
-        if (instructions_write(engine->solved, recipe_output->node, &list, &culprit))
+        if (write_list(engine, output, &list, &culprit))
             entries[(*count)++] = (MetadataEntry){TEXT("mecha_recipe"),
                                                   text_copy(&engine->arena, builder_view(&list))};
         builder_free(&list);
@@ -399,7 +407,7 @@ bool mecha_compile(Engine *engine, Builder *out) {
                    engine->recipe->n_outputs);
         return false;
     }
-    if (instructions_write(engine->solved, engine->recipe->outputs[0].node, out, &culprit))
+    if (write_list(engine, 0, out, &culprit))
         return true;
     diag_error(engine->diags, graph_node(engine->recipe->graph, culprit)->span,
                "this cannot be said in an instruction list");

@@ -1,8 +1,6 @@
 #include "recipe/build.h"
 
 #include "base/vector.h"
-#include "recipe/mass.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -200,6 +198,14 @@ static SpaceSet call_spaces(Build *build, NodeId id) {
             return spaces;
     }
     return 0;
+}
+
+bool build_is_model(Build *build, NodeId id) {
+    return infer(build, id)->is_model;
+}
+
+Mass build_coefficient(Build *build, NodeId id) {
+    return infer(build, id)->mass;
 }
 
 static void report_mass(Build *build, NodeId id, Mass mass) {

@@ -13,6 +13,7 @@
 
 #include "recipe/graph.h"
 #include "recipe/library.h"
+#include "recipe/mass.h"
 
 typedef struct Build Build;
 
@@ -55,6 +56,11 @@ SpaceSet build_space(const Build *build, NodeId node);
 /* A literal of a signature or default: number, string, truth value, null, negated number. NODE_NONE
  * where it is none. */
 NodeId build_literal(Build *build, const Ast *value);
+
+/* Whether a node is a model (with a mass) for the operators, not a coefficient; the polynomial that
+ * a coefficient is. */
+bool build_is_model(Build *build, NodeId node);
+Mass build_coefficient(Build *build, NodeId node);
 
 /* Whether a node is what build_literal makes of VALUE. */
 bool build_is_literal(const Node *node, const Ast *value);

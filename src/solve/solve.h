@@ -36,7 +36,7 @@ typedef struct Domain {
     Text *keys; /* of the config in its order; else of all its models, in order of appearance */
     uint32_t n_keys;
     Names index;
-    bool has_inputs;      /* models or maps; without any, the one key is `key`, as of a singleton */
+    bool has_inputs; /* models or maps; without any, the one key is `key`, as of a singleton */
 } Domain;
 
 /* A set of keys of a domain. */
