@@ -68,18 +68,37 @@ bool mecha_load(Engine *engine, Text name, Text text) {
     return true;
 }
 
+/* The recipe that a model carries in its metadata. */
+static bool load_carried(Engine *engine, const char *path) {
+    Model *model = model_open(text_from(path), engine->diags, SPAN_NONE);
+    if (model == NULL)
+        return false;
+    Text recipe = model_metadata(model, TEXT("mecha_source"));
+    if (recipe.data == NULL)
+        recipe = model_metadata(model, TEXT("mecha_recipe"));
+    bool found = recipe.data != NULL;
+    if (found)
+        mecha_load(engine, text_format(&engine->arena, "<recipe of %s>", path), recipe);
+    else
+        diag_error(engine->diags, SPAN_NONE, "'%s' carries no recipe in its metadata", path);
+    model_close(model);
+    return found;
+}
+
 bool mecha_load_file(Engine *engine, const char *path) {
     bool standard = strcmp(path, "-") == 0;
     Text text;
     int error;
+    if (!standard)
+        engine->folder = text_copy(&engine->arena, path_folder(text_from(path)));
+    if (text_ends(text_from(path), TEXT(".safetensors")))
+        return load_carried(engine, path);
     if (!file_read(&engine->arena, standard ? TEXT("/dev/stdin") : text_from(path), FILE_TEXT_LIMIT,
                    &text, &error)) {
         diag_error(engine->diags, SPAN_NONE, "cannot read the recipe '%s': %s", path,
                    strerror(error));
         return false;
     }
-    if (!standard)
-        engine->folder = text_copy(&engine->arena, path_folder(text_from(path)));
     return mecha_load(engine, standard ? TEXT("<stdin>") : text_from(path), text);
 }
 

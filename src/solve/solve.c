@@ -10,7 +10,8 @@ Solved *solve(Arena *arena, Diags *diags, const Recipe *recipe, const SolveOptio
     graph_reach(recipe->graph, roots, recipe->n_outputs, solved->reached);
     bool ok = solve_spaces(arena, diags, solved, options);
     ok = solve_inputs(arena, diags, solved, options) && ok;
-    if (ok && solve_configs(arena, diags, solved) && solve_keys(arena, diags, solved))
+    if (ok && solve_configs(arena, diags, solved) && solve_keys(arena, diags, solved) &&
+        solve_masses(arena, diags, solved))
         return solved;
     solve_close(solved);
     return NULL;

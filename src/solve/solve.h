@@ -76,6 +76,7 @@ bool solve_inputs(Arena *arena, Diags *diags, Solved *solved, const SolveOptions
 bool solve_spaces(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options);
 bool solve_configs(Arena *arena, Diags *diags, Solved *solved);
 bool solve_keys(Arena *arena, Diags *diags, Solved *solved);
+bool solve_masses(Arena *arena, Diags *diags, Solved *solved);
 
 /* The tensor that a model node has under a key of its domain (by its name or an alias), or NULL. */
 const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key);

@@ -92,12 +92,23 @@ static void constrain_call(SpaceSolver *solver, NodeId id) {
     }
 }
 
+/* What multiplies a model is a param. */
+static void constrain_coefficients(SpaceSolver *solver, NodeId id) {
+    for (uint32_t i = 0; i < graph_node(solver->graph, id)->n_operands; i++) {
+        NodeId operand = graph_operands(solver->graph, id)[i];
+        if (has_space(solver, operand) && !build_is_model(solver->recipe->build, operand))
+            *allowed_of(solver, operand) &= SPACE_SET(SPACE_PARAM);
+    }
+}
+
 static void constrain_node(SpaceSolver *solver, NodeId id) {
     const Node *node = graph_node(solver->graph, id);
     SpaceSet own =
         node->kind == NODE_OPERATOR ? build_space(solver->recipe->build, id) : node->spaces;
     if (own != 0)
         *allowed_of(solver, id) &= own;
+    if (node->kind == NODE_OPERATOR && node->op != AST_FALLBACK)
+        constrain_coefficients(solver, id);
     if (node->kind == NODE_CALL)
         constrain_call(solver, id);
     else if (node->kind == NODE_KEEP || node->kind == NODE_COMPONENT)
