@@ -104,6 +104,8 @@ $(LIB_OBJECTS) $(TEST_OBJECTS): | $(GENERATED)
 check: all $(BUILD)/tests layers
 	MECHA=$(BUILD)/mecha BUILD=$(BUILD) $(BUILD)/tests
 
+# Everything is slower there, and Check's time limits with it.
+check-asan: export CK_TIMEOUT_MULTIPLIER ?= 10
 check-asan:
 	$(MAKE) BUILD=build/asan SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" CFLAGS="-O1 -g" check
 

@@ -6,6 +6,8 @@
 #include "exec/schedule.h"
 #include "solve/affine.h"
 #include "solve/instructions.h"
+#include "syntax/format.h"
+#include "syntax/parse.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +102,25 @@ bool mecha_load_file(Engine *engine, const char *path) {
         return false;
     }
     return mecha_load(engine, standard ? TEXT("<stdin>") : text_from(path), text);
+}
+
+/* Told from the text alone, before anything is elaborated, and its mistakes are not yet of
+ * interest: so it is parsed aside. */
+const Text *mecha_parameters(Engine *engine, size_t *count) {
+    const Source *recipe = diags_find(engine->diags, engine->source);
+    Diags *aside = diags_new();
+    uint32_t source = diags_source(aside, recipe->name, recipe->text);
+    Text *names = NULL;
+    *count = 0;
+    if (source_dialect(recipe->text) == DIALECT_RECIPE) {
+        Ast *file = parse_recipe(&engine->arena, aside, source);
+        names = arena_array(&engine->arena, Text, file->n_items + 1);
+        for (uint32_t i = 0; i < file->n_items; i++)
+            if (file->items[i]->kind == AST_PARAM)
+                names[(*count)++] = text_copy(&engine->arena, file->items[i]->text);
+    }
+    diags_free(aside);
+    return names;
 }
 
 /* ---- options ---- */
@@ -204,12 +225,21 @@ static void add_fallback(Engine *engine) {
 
 /* ---- the pipeline ---- */
 
+/* `--flag` and `--no-flag` by themselves are values of a bool. */
+static Setting read_setting(const MechaSetting *given) {
+    Text name = text_from(given->name);
+    if (given->value != NULL)
+        return (Setting){name, text_from(given->value)};
+    bool negative = text_starts(name, TEXT("no-"));
+    return negative ? (Setting){{name.data + 3, name.size - 3}, TEXT("false")}
+                    : (Setting){name, TEXT("true")};
+}
+
 static Recipe *elaborate_stage(Engine *engine) {
     const MechaOptions *options = engine->options;
     Setting *settings = arena_array(&engine->arena, Setting, options->n_settings + 1);
     for (size_t i = 0; i < options->n_settings; i++)
-        settings[i] =
-            (Setting){text_from(options->settings[i].name), text_from(options->settings[i].value)};
+        settings[i] = read_setting(&options->settings[i]);
     ElaborateOptions elaborate_options = {
         .settings = settings, .n_settings = options->n_settings, .folder = engine->folder};
     return elaborate(&engine->arena, engine->diags, engine->library, engine->source,
@@ -431,6 +461,10 @@ bool mecha_compile(Engine *engine, Builder *out) {
     diag_error(engine->diags, graph_node(engine->recipe->graph, culprit)->span,
                "this cannot be said in an instruction list");
     return false;
+}
+
+bool mecha_format(Engine *engine, Text name, Text text, Builder *out) {
+    return format_recipe(engine->diags, diags_source(engine->diags, name, text), out);
 }
 
 /* ---- the library ---- */

@@ -1,5 +1,6 @@
 #include "tests.h"
 
+#include "base/glob.h"
 #include "base/map.h"
 #include "base/text.h"
 #include "base/vector.h"
@@ -67,6 +68,25 @@ START_TEST(names_are_unique) {
 }
 END_TEST
 
+START_TEST(globs_match_whole_names) {
+    static const struct {
+        const char *pattern, *text;
+        bool matches;
+    } rows[] = {
+        {"", "", true},           {"", "a", false},         {"*", "", true},
+        {"*", "a.b.c", true},     {"a", "a", true},         {"a", "ab", false},
+        {"a*", "a.b", true},      {"*b", "a.b", true},      {"*b", "a.bc", false},
+        {"a*c*e", "abcde", true}, {"a*c*e", "abcd", false}, {"*.attn2.*", "x.attn2.y", true},
+        {"\\*", "*", true},       {"\\*", "a", false},      {"a\\", "a\\", true},
+        {"*aab", "aaaab", true},  {"a**b", "ab", true},     {"\\a*", "abc", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        ck_assert_msg(glob_matches(text_from(rows[i].pattern), text_from(rows[i].text)) ==
+                          rows[i].matches,
+                      "'%s' and '%s'", rows[i].pattern, rows[i].text);
+}
+END_TEST
+
 Suite *base_suite(void) {
     Suite *suite = suite_create("base");
     TCase *tests = tcase_create("base");
@@ -74,6 +94,7 @@ Suite *base_suite(void) {
     tcase_add_test(tests, numbers_print_shortest);
     tcase_add_test(tests, printable_escapes_control_and_broken_bytes);
     tcase_add_test(tests, names_are_unique);
+    tcase_add_test(tests, globs_match_whole_names);
     suite_add_tcase(suite, tests);
     return suite;
 }

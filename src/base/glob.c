@@ -1,0 +1,25 @@
+#include "base/glob.h"
+
+/* Where a star fails, only the last one needs to be tried again, one byte further: what stands
+ * before it has matched as early as it could. So the time is at most the product of the sizes. */
+bool glob_matches(Text pattern, Text text) {
+    size_t p = 0, t = 0, star = SIZE_MAX, resume = 0;
+    while (t < text.size) {
+        bool literal = p + 1 < pattern.size && pattern.data[p] == '\\';
+        if (p < pattern.size && pattern.data[p] == '*') {
+            star = ++p;
+            resume = t;
+        } else if (p < pattern.size && pattern.data[p + literal] == text.data[t]) {
+            p += 1 + literal;
+            t++;
+        } else if (star != SIZE_MAX) {
+            p = star;
+            t = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.size && pattern.data[p] == '*')
+        p++;
+    return p == pattern.size;
+}

@@ -1,0 +1,83 @@
+/* What `mecha info` tells, word for word. */
+#include "mecha.h"
+#include "run.h"
+#include "tests.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void expect_info(const char *folder, const char *glob, bool json, const char *expected) {
+    char *path = path_in(folder, "m.safetensors");
+    Engine *engine = mecha_open(&(MechaOptions){0});
+    Builder words = {0};
+    ck_assert(mecha_info(engine, path, glob != NULL, glob, json, &words));
+    builder_char(&words, '\0');
+    const char *after_path = strstr(words.data, "m.safetensors");
+    ck_assert_ptr_nonnull(after_path);
+    ck_assert_str_eq(after_path, expected);
+    builder_free(&words);
+    mecha_close(engine);
+    free(path);
+}
+
+START_TEST(models_are_told_in_words) {
+    char *folder = scratch_open();
+    write_model(folder, "m.safetensors",
+                (TestTensor[]){{"one.x", 2, 0}, {"one.y", 300, 0}, {"two.z", 1, 0}, {"w", 1, 0}},
+                4);
+    expect_info(folder, "one.*", false,
+                "m.safetensors: 4 tensors, 1.2 KiB\n"
+                "  dtypes      f32                 4 tensors, 1.2 KiB\n"
+                "  parts       one                 2 tensors, 1.2 KiB\n"
+                "              two                 1 tensor, 4 B\n"
+                "              (others)            1 tensor, 4 B\n"
+                "  one.x  f32 [2]\n"
+                "  one.y  f32 [300]\n");
+    scratch_close(folder);
+}
+END_TEST
+
+START_TEST(models_are_told_as_json) {
+    char *folder = scratch_open();
+    write_model(folder, "m.safetensors", (TestTensor[]){{"a.x", 2, 0}, {"b", 1, 0}}, 2);
+    expect_info(folder, "b", true,
+                "m.safetensors\", \"tensors\": 2, \"bytes\": 12, "
+                "\"dtypes\": {\"f32\": {\"tensors\": 2, \"bytes\": 12}}, "
+                "\"parts\": {\"a\": {\"tensors\": 1, \"bytes\": 8}, "
+                "\"\": {\"tensors\": 1, \"bytes\": 4}}, \"metadata\": {}, "
+                "\"keys\": [{\"name\": \"b\", \"dtype\": \"f32\", \"shape\": [1], "
+                "\"bytes\": 4}]}\n");
+    scratch_close(folder);
+}
+END_TEST
+
+/* A stranger's metadata: a recipe of several lines, and bytes that a terminal would obey. */
+START_TEST(metadata_is_made_harmless) {
+    static const char header[] = "{\"__metadata__\":{\"recipe\":\"one\\ntwo\",\"evil\":\"\\u001b[2J"
+                                 "\"}}";
+    char *folder = scratch_open();
+    Builder file = {0};
+    uint64_t size = sizeof header - 1;
+    builder_add(&file, (Text){(const char *)&size, sizeof size});
+    builder_add(&file, (Text){header, size});
+    write_file(folder, "m.safetensors", file.data, file.size);
+    expect_info(folder, NULL, false,
+                "m.safetensors: 0 tensors, 0 B\n"
+                "  metadata    recipe = \n"
+                "                one\n"
+                "                two\n"
+                "              evil = \\x1b[2J\n");
+    builder_free(&file);
+    scratch_close(folder);
+}
+END_TEST
+
+Suite *info_suite(void) {
+    Suite *suite = suite_create("info");
+    TCase *tests = tcase_create("info");
+    tcase_add_test(tests, models_are_told_in_words);
+    tcase_add_test(tests, models_are_told_as_json);
+    tcase_add_test(tests, metadata_is_made_harmless);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
