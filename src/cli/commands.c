@@ -1,0 +1,40 @@
+/* The commands, as the program knows and explains them. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+const Command commands[] = {
+    {"run", COMMAND_RUN, "PLAN [-o OUT] [options] [--PARAM VALUE ...]",
+     "evaluate a recipe and write its outputs",
+     "PLAN is a recipe in either dialect, or - for standard input. 'mecha PLAN' is the same, so\n"
+     "recipes that begin with '#!/usr/bin/env mecha' are programs. An option after PLAN that is\n"
+     "none of those below sets a parameter of the recipe.",
+     "mecha run blend.mecha -o blend.safetensors --dtype bf16", 1, 1, command_run},
+    {"check", COMMAND_CHECK, "PLAN [options]", "everything but the evaluation",
+     "Reads the recipe and the headers of its models, never their data. Silent when all is well.",
+     "mecha check blend.mecha", 1, 1, command_check},
+    {"explain", COMMAND_EXPLAIN, "PLAN [options]",
+     "the optimised plan: passes, bytes, memory, shared work", "",
+     "mecha explain blend.mecha -o blend.safetensors", 1, 1, command_explain},
+    {"compile", COMMAND_COMPILE, "PLAN [-o OUT.mecha]", "a recipe as an instruction list", "",
+     "mecha compile blend.mecha -o blend.list.mecha", 1, 1, command_compile},
+    {"fmt", COMMAND_FMT, "PLAN... [-w|--check]", "a recipe laid out as it should be",
+     "Prints the recipe, unless -w or --check says otherwise. What it means never changes.",
+     "mecha fmt -w blend.mecha", 1, 100000, command_fmt},
+    {"info", COMMAND_INFO, "FILE... [--keys GLOB] [--json]",
+     "what a model holds: components, dtypes, sizes, metadata", "",
+     "mecha info blend.safetensors --keys '*attn2*'", 1, 100000, command_info},
+    {"methods", COMMAND_METHODS, "[NAME]", "the merge methods, or one of them with its source", "",
+     "mecha methods slerp", 0, 1, command_methods},
+    {"help", COMMAND_HELP, "[TOPIC]", "how to use a command, or about a topic", "",
+     "mecha help paths", 0, 1, command_help},
+};
+const unsigned n_commands = sizeof commands / sizeof *commands;
+_Static_assert(sizeof commands / sizeof *commands <= COMMAND_LIMIT, "too many commands");
+
+const Command *command_named(const char *name) {
+    for (unsigned i = 0; i < n_commands; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}

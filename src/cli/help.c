@@ -1,0 +1,133 @@
+/* mecha help: commands and topics. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+typedef struct Topic {
+    const char *name, *summary, *words;
+} Topic;
+
+static const Topic topics[] = {
+    {"recipes", "how recipes are written",
+     "A recipe says how to derive one model from others:\n"
+     "\n"
+     "    # Halfway between two fine-tunes, on the base they came from.\n"
+     "    base = model(\"base.safetensors\")\n"
+     "    a    = model(\"a.safetensors\")\n"
+     "    b    = model(\"b.safetensors\")\n"
+     "\n"
+     "    merged = base + ties_sum(a - base, b - base, k = 0.2)\n"
+     "    save merged to \"merged.safetensors\", dtype = \"bf16\"\n"
+     "\n"
+     "Without 'save', the last line is the result, and -o names the file. Sums are checked: a\n"
+     "model is a point (its mass is 1), a difference of models a direction (its mass is 0), and\n"
+     "the result must be a point, unless --space says otherwise.\n"
+     "\n"
+     "A file whose first line is 'version 0.1.0' is an instruction list, one step a line. Both\n"
+     "are run, checked and explained alike; 'mecha compile' turns the first into the second.\n"},
+    {"methods", "how a merge method of one's own is written",
+     "A method is a function of tensors, applied to every key:\n"
+     "\n"
+     "    # Nearer to b, the more the two agree.\n"
+     "    method agreeing(a: S, b: S) -> S {\n"
+     "        similar = clamp(sum(a / norm(a) * (b / norm(b))), 0, 1)\n"
+     "        lerp(a, b, similar)\n"
+     "    }\n"
+     "\n"
+     "It stands in the recipe that uses it. Its signature names the merge space of every\n"
+     "parameter: 'weight' a model, 'delta' a difference, 'param' a coefficient; a capital letter\n"
+     "is whatever it is given. 'mecha methods' lists those that are built in, 'mecha methods\n"
+     "NAME' shows one with its source.\n"},
+    {"paths", "where models are looked for",
+     "A relative path in a recipe is looked for\n"
+     "  1. beside the recipe,\n"
+     "  2. in each --models-dir, in the order given,\n"
+     "  3. in the folders of MECHA_MODELS, separated by colons,\n"
+     "  4. in the working directory.\n"
+     "\n"
+     "Outputs are relative to the working directory. An existing .safetensors file is replaced\n"
+     "once the new one is whole; other files, and models that the recipe reads, only with\n"
+     "--force.\n"},
+    {"sizes", "how sizes are written",
+     "Sizes are numbers with a unit: K, M, G, T (or KiB, MiB, GiB, TiB) are powers of 1024,\n"
+     "KB, MB, GB, TB powers of 1000. '1.5G' is one and a half times 1024 * 1024 * 1024 bytes.\n"},
+    {"exit-status", "what the exit status means",
+     "    0      done\n"
+     "    1      the recipe, an input or the output is at fault; fmt --check: files would change\n"
+     "    2      wrong usage\n"
+     "    128+N  ended by signal N\n"
+     "\n"
+     "Results go to standard output, everything else to standard error.\n"},
+    {"environment", "the variables that are read",
+     "    MECHA_MODELS  folders to look for models in, separated by colons\n"
+     "    NO_COLOR      if set and not empty, messages have no colour\n"
+     "    TERM          'dumb': no colour and no progress line\n"},
+};
+enum { TOPICS = sizeof topics / sizeof *topics };
+
+void help_overview(void) {
+    Builder out = {0};
+    builder_add(&out, TEXT("mecha runs recipes that merge models.\n\n"
+                           "usage: mecha PLAN [-o OUT] [options] [--PARAM VALUE ...]\n"
+                           "       mecha COMMAND ...\n\ncommands:\n"));
+    for (unsigned i = 0; i < n_commands; i++)
+        builder_format(&out, "  %-12s  %s\n", commands[i].name, commands[i].summary);
+    builder_add(&out, TEXT("\ntopics:\n"));
+    for (int i = 0; i < TOPICS; i++)
+        builder_format(&out, "  %-12s  %s\n", topics[i].name, topics[i].summary);
+    builder_add(&out, TEXT("\n'mecha help NAME' tells more about a command or topic;\n"
+                           "'mecha --version' which version this is.\n"));
+    print_result(&out);
+}
+
+void help_on_command(const Command *command) {
+    Builder out = {0};
+    builder_format(&out, "usage: mecha %s %s\n\n%s\n", command->name, command->operands,
+                   command->summary);
+    if (*command->details)
+        builder_format(&out, "\n%s\n", command->details);
+    builder_add(&out, TEXT("\noptions:\n"));
+    options_print(command->bit, &out);
+    builder_format(&out, "\nexample:\n  %s\n", command->example);
+    print_result(&out);
+}
+
+static const Topic *topic_named(const char *name) {
+    for (int i = 0; i < TOPICS; i++)
+        if (strcmp(topics[i].name, name) == 0)
+            return &topics[i];
+    return NULL;
+}
+
+static int no_such_topic(const Arguments *arguments, const char *name) {
+    Text names[TOPICS + COMMAND_LIMIT];
+    size_t count = 0;
+    for (int i = 0; i < TOPICS; i++)
+        names[count++] = text_from(topics[i].name);
+    for (unsigned i = 0; i < n_commands; i++)
+        names[count++] = text_from(commands[i].name);
+    Text nearest = nearest_name(text_from(name), names, count);
+    return nearest.size
+               ? usage_error(arguments->command, "no help on '%.100s'; did you mean '%.*s'?", name,
+                             TEXT_ARG(nearest))
+               : usage_error(arguments->command, "no help on '%.100s'", name);
+}
+
+int command_help(Arguments *arguments) {
+    if (arguments->operands.count == 0) {
+        help_overview();
+        return STATUS_DONE;
+    }
+    const char *name = arguments->operands.items[0];
+    const Command *command = command_named(name);
+    const Topic *topic = topic_named(name);
+    if (!command && !topic)
+        return no_such_topic(arguments, name);
+    if (command)
+        help_on_command(command);
+    if (command && topic)
+        putchar('\n');
+    if (topic)
+        fputs(topic->words, stdout);
+    return STATUS_DONE;
+}

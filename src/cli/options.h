@@ -1,0 +1,54 @@
+/* The command line: one table of options for all commands, and the parser that reads it.
+ *
+ * Long options are never abbreviated; `-o X`, `-oX`, `--name value`, `--name=value`, `--flag` and
+ * `--no-flag` are all there is, and `--` ends them. What stands after the recipe's name and is no
+ * option is one of the recipe's own parameters. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "base/vector.h"
+#include "mecha.h"
+
+typedef struct Command Command;
+
+/* A set of commands, as bits; a command is named by its own. */
+enum {
+    COMMAND_RUN = 1 << 0,
+    COMMAND_CHECK = 1 << 1,
+    COMMAND_EXPLAIN = 1 << 2,
+    COMMAND_COMPILE = 1 << 3,
+    COMMAND_FMT = 1 << 4,
+    COMMAND_INFO = 1 << 5,
+    COMMAND_METHODS = 1 << 6,
+    COMMAND_HELP = 1 << 7,
+    COMMANDS_PREPARING = COMMAND_RUN | COMMAND_CHECK | COMMAND_EXPLAIN | COMMAND_COMPILE,
+    COMMANDS_PLANNING = COMMAND_RUN | COMMAND_CHECK | COMMAND_EXPLAIN,
+    COMMANDS_ALL = (1 << 8) - 1,
+};
+
+/* What a command line said. A zeroed one is all defaults. */
+typedef struct Arguments {
+    const Command *command;
+    MechaOptions engine;
+    VECTOR(const char *) operands; /* what is neither an option nor the value of one */
+    VECTOR(const char *) models_dirs;
+    VECTOR(MechaSetting) settings;
+    const char *metadata, *progress, *keys;
+    bool dry_run, json, write, check, quiet, verbose, help;
+} Arguments;
+
+/* Reads what follows the command's name. False after saying on standard error what is wrong. */
+bool options_parse(Arguments *arguments, const Command *command, char **words, int n_words);
+void options_free(Arguments *arguments);
+
+/* The options of a command, for its page of help. */
+void options_print(unsigned command, Builder *out);
+
+/* Says that NAME is no option, suggesting the nearest of the command's options and OTHERS (the
+ * recipe's parameters). */
+void options_unknown(const Command *command, Text name, const Text *others, size_t n_others);
+
+/* `500M`, `2G`, `1.5GiB`, `10MB`: K, M, G, T and KiB, … are powers of 1024, KB, … of 1000. */
+bool parse_size(const char *text, uint64_t *size);
+
+#endif
