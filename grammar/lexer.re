@@ -61,6 +61,7 @@ Token lexer_next(Lexer *lexer) {
         <RECIPE> "alias"                         { IS(T_ALIAS); }
         <RECIPE> "block"                         { IS(T_BLOCK); }
         <RECIPE> "dtype"                         { IS(T_DTYPE); }
+        <RECIPE> "dots"                          { IS(T_DOTS); }
         <RECIPE> "next"                          { IS(T_NEXT); }
         <RECIPE> "until"                         { IS(T_UNTIL); }
         <RECIPE> "to"                            { IS(T_TO); }

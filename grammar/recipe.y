@@ -20,9 +20,9 @@
 }
 
 // Keywords that may be names wherever they mean nothing else, then those that may not.
-%token PARAM DEF METHOD IMPORT SAVE CONFIG CONVERSION TEMPLATE COMPONENT OPTIONAL ALIAS BLOCK DTYPE NEXT UNTIL TO FROM WITH.
+%token PARAM DEF METHOD IMPORT SAVE CONFIG CONVERSION TEMPLATE COMPONENT OPTIONAL ALIAS BLOCK DTYPE DOTS NEXT UNTIL TO FROM WITH.
 %token REPEAT IF THEN ELSE FOR IN AS AND OR NOT TRUE FALSE NULL.
-%fallback NAME PARAM DEF METHOD IMPORT SAVE CONFIG CONVERSION TEMPLATE COMPONENT OPTIONAL ALIAS BLOCK DTYPE NEXT UNTIL TO FROM WITH.
+%fallback NAME PARAM DEF METHOD IMPORT SAVE CONFIG CONVERSION TEMPLATE COMPONENT OPTIONAL ALIAS BLOCK DTYPE DOTS NEXT UNTIL TO FROM WITH.
 
 %nonassoc IF ELSE.
 %left     PIPE.
@@ -216,3 +216,4 @@ attribute(A) ::= OPTIONAL(K).                             { A = tree_attribute(p
 attribute(A) ::= ALIAS(K) STRING(V).                      { A = tree_attribute(parser, K, &V); }
 attribute(A) ::= BLOCK(K) STRING(V).                      { A = tree_attribute(parser, K, &V); }
 attribute(A) ::= DTYPE(K) STRING(V).                      { A = tree_attribute(parser, K, &V); }
+attribute(A) ::= DOTS(K) STRING(V).                       { A = tree_attribute(parser, K, &V); }

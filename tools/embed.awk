@@ -10,7 +10,7 @@ FNR == 1 {
 }
 {
     line = $0
-    if (match(line, /^(method|def|conversion)[ \t]+(`[^`]*`|[A-Za-z_0-9]+)/)) {
+    if (match(line, /^(method|def|conversion|template)[ \t]+(`[^`]*`|[A-Za-z_0-9]+)/)) {
         split(line, words, /[ \t]+/)
         kind = words[1]
         name = substr(line, RSTART + length(kind), RLENGTH - length(kind))

@@ -1122,6 +1122,7 @@ static Item run_statement(const Frame *frame, const Ast *statement) {
     case AST_DEF:
     case AST_METHOD:
     case AST_CONFIG:
+    case AST_TEMPLATE:
     case AST_CONVERSION:
     case AST_ERROR:
         return poison; /* definitions are known already (library_scope) */

@@ -12,6 +12,7 @@ struct Library {
     Arena *arena;
     Diags *diags;
     const Scope **files; /* by file of the standard library; NULL: not parsed yet */
+    VECTOR(const Scope *) scopes; /* of all files, in the order of reading */
     Names spaces;
     const Definition **all;
     size_t n_all;
@@ -31,6 +32,7 @@ Library *library_new(Arena *arena, Diags *diags) {
 
 void library_free(Library *library) {
     names_free(&library->spaces);
+    vector_free(&library->scopes);
 }
 
 int library_space(Library *library, Text name) {
@@ -210,6 +212,9 @@ static void add_definition(Library *library, Scope *scope, const Ast *statement)
         definition.name = statement->a->text;
         definition.span = statement->a->span;
         break;
+    case AST_TEMPLATE:
+        definition.kind = DEFINITION_TEMPLATE;
+        break;
     default:
         return;
     }
@@ -231,6 +236,7 @@ const Scope *library_scope(Library *library, const Ast *file) {
     scope->definitions = arena_array(library->arena, Definition, file->n_items + 1);
     for (uint32_t i = 0; i < file->n_items; i++)
         add_definition(library, scope, file->items[i]);
+    vector_push(&library->scopes, scope);
     return scope;
 }
 
@@ -253,9 +259,29 @@ static const Definition *find_here(const Scope *scope, DefinitionKind kind, Text
 }
 
 static DefinitionKind entry_kind(const StdlibEntry *entry) {
-    return strcmp(entry->kind, "def") == 0      ? DEFINITION_FUNCTION
-           : strcmp(entry->kind, "config") == 0 ? DEFINITION_CONFIG
-                                                : DEFINITION_METHOD;
+    return strcmp(entry->kind, "def") == 0        ? DEFINITION_FUNCTION
+           : strcmp(entry->kind, "config") == 0   ? DEFINITION_CONFIG
+           : strcmp(entry->kind, "template") == 0 ? DEFINITION_TEMPLATE
+                                                  : DEFINITION_METHOD;
+}
+
+const Definition *const *library_list(Library *library, AstKind kind, size_t *count) {
+    const char *word = kind == AST_CONFIG ? "config" : "conversion";
+    for (unsigned i = 0; i < n_stdlib_entries; i++)
+        if (strcmp(stdlib_entries[i].kind, word) == 0)
+            stdlib_scope(library, stdlib_entries[i].file);
+    VECTOR(const Definition *) found = {0};
+    for (size_t i = 0; i < library->scopes.count; i++) {
+        const Scope *scope = library->scopes.items[i];
+        for (uint32_t k = 0; k < scope->n_definitions; k++)
+            if (scope->definitions[k].syntax->kind == kind)
+                vector_push(&found, &scope->definitions[k]);
+    }
+    *count = found.count;
+    const Definition *const *all =
+        arena_copy(library->arena, found.items, found.count * sizeof *found.items);
+    vector_free(&found);
+    return all;
 }
 
 const Definition *library_find(Library *library, DefinitionKind kind, Text name) {

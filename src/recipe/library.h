@@ -12,6 +12,7 @@ typedef enum DefinitionKind {
     DEFINITION_FUNCTION, /* def */
     DEFINITION_METHOD,   /* method or conversion */
     DEFINITION_CONFIG,
+    DEFINITION_TEMPLATE, /* of configs */
 } DefinitionKind;
 
 typedef struct Definition {
@@ -56,6 +57,10 @@ Text library_space_name(const Library *library, int space);
 void library_spaces_print(const Library *library, SpaceSet spaces, Builder *out);
 /* -1 where there is no such space yet. */
 int library_find_space(const Library *library, Text name);
+
+/* The definitions whose trees are of that kind (AST_CONFIG, AST_CONVERSION), of the standard library
+ * and of every file read so far. Parses the files that hold one. */
+const Definition *const *library_list(Library *library, AstKind kind, size_t *count);
 
 /* Every definition of the standard library, in order of their names. Parses all of it. */
 const Definition *const *library_all(Library *library, size_t *count);

@@ -7,28 +7,8 @@
 #define SOLVE_SOLVE_H
 
 #include "recipe/recipe.h"
+#include "solve/configs.h"
 #include "tensor/reader.h"
-
-typedef uint32_t KeyId; /* in Domain.keys */
-
-/* A model config: an architecture and implementation, and its keys. */
-typedef struct ConfigKey {
-    Text name;
-    Text component;
-    DType dtype; /* DTYPE_NONE: unknown */
-    Shape shape;
-    bool optional;
-    const Text *aliases;
-    uint32_t n_aliases;
-    const Text *blocks; /* the names of the blocks it belongs to */
-    uint32_t n_blocks;
-} ConfigKey;
-
-typedef struct Config {
-    Text name;
-    const ConfigKey *keys;
-    uint32_t n_keys;
-} Config;
 
 /* The nodes whose keys are of one kind: they have one config, or one structural set of keys. */
 typedef struct Domain {

@@ -67,7 +67,7 @@ typedef enum AstKind {
                       AST_ATTRIBUTE, a dtype among them */
     AST_EACH,      /* for text in a (AST_RANGE, or a list) b: AST_BLOCK */
     AST_WHEN,      /* if a b: AST_BLOCK else c: AST_BLOCK, AST_WHEN or NULL */
-    AST_ATTRIBUTE, /* text: `dtype`, `alias`, `block` (a: AST_STRING) or `optional` (no a) */
+    AST_ATTRIBUTE, /* text: `dtype`, `alias`, `block`, `dots` (a: AST_STRING) or `optional` (no a) */
     AST_ERROR      /* what could not be parsed; said already */
 } AstKind;
 

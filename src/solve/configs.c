@@ -1,0 +1,445 @@
+#include "solve/config_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A config of the library, and what is known of it. */
+typedef struct Entry {
+    const Definition *definition;
+    Config *config; /* NULL: not asked for yet */
+    bool failed, reading;
+    Text *heads; /* what all names of its keys begin with; NULL: not looked for yet */
+    uint32_t n_heads;
+} Entry;
+
+typedef struct ModelMatches {
+    const Model *model;
+    ConfigMatches matches;
+} ModelMatches;
+
+struct Configs {
+    Arena *arena;
+    Diags *diags;
+    Library *library;
+    VECTOR(Entry *) entries;
+    VECTOR(ModelMatches) models;
+};
+
+Configs *configs_new(Arena *arena, Diags *diags, Library *library) {
+    Configs *configs = arena_new(arena, Configs);
+    configs->arena = arena;
+    configs->diags = diags;
+    configs->library = library;
+    return configs;
+}
+
+static void free_parts(struct ConfigParts *parts) {
+    vector_free(&parts->keys);
+    vector_free(&parts->names);
+    index_free(&parts->name_index);
+    if (parts->network != NULL)
+        index_free(&parts->network->module_index);
+}
+
+void configs_free(Configs *configs) {
+    for (size_t i = 0; i < configs->entries.count; i++)
+        if (configs->entries.items[i]->config != NULL)
+            free_parts(configs->entries.items[i]->config->parts);
+    vector_free(&configs->entries);
+    vector_free(&configs->models);
+}
+
+/* ---- evaluation ---- */
+
+static bool same_name(const void *context, const void *wanted, uint32_t item) {
+    const struct ConfigParts *parts = context;
+    return text_equal(parts->names.items[item].text, *(const Text *)wanted);
+}
+
+/* A name that is there already keeps its key. */
+static bool add_name(struct ConfigParts *parts, Text name, KeyId key) {
+    uint64_t hash = text_hash(name);
+    if (index_find(&parts->name_index, hash, same_name, parts, &name) != INDEX_NONE)
+        return false;
+    index_add(&parts->name_index, hash, (uint32_t)parts->names.count);
+    vector_push(&parts->names, (ConfigName){name, key});
+    return true;
+}
+
+static bool index_keys(Configs *configs, const Config *config) {
+    struct ConfigParts *parts = config->parts;
+    for (KeyId key = 0; key < config->n_keys; key++)
+        if (!add_name(parts, config->keys[key].name, key)) {
+            diag_error(configs->diags, config->span, "the config '%.*s' has the key '%.*s' twice",
+                       TEXT_ARG(config->name), TEXT_ARG(config->keys[key].name));
+            return false;
+        }
+    for (KeyId key = 0; key < config->n_keys; key++)
+        for (uint32_t i = 0; i < config->keys[key].n_aliases; i++)
+            add_name(parts, config->keys[key].aliases[i], key);
+    return true;
+}
+
+/* Networks change weights: floating-point tensors of two dimensions or more, biases left out. */
+static bool has_module(const ConfigKey *key) {
+    return !text_ends(key->name, TEXT("bias")) && key->shaped && key->shape.rank >= 2 &&
+           (key->dtype == DTYPE_NONE || dtype_info[key->dtype].kind == KIND_FLOAT);
+}
+
+static Text module_name(Arena *arena, Text key) {
+    if (text_ends(key, TEXT(".weight")))
+        key.size -= TEXT(".weight").size;
+    char *name = arena_copy(arena, key.data, key.size);
+    for (size_t i = 0; i < key.size; i++)
+        if (name[i] == '.')
+            name[i] = '_';
+    return (Text){name, key.size};
+}
+
+static bool same_module(const void *context, const void *wanted, uint32_t item) {
+    const Network *network = context;
+    return text_equal(network->modules[item].name, *(const Text *)wanted);
+}
+
+static void index_modules(Arena *arena, Network *network) {
+    network->modules = arena_array(arena, NetworkModule, network->base->n_keys + 1);
+    for (KeyId key = 0; key < network->base->n_keys; key++) {
+        if (!has_module(&network->base->keys[key]))
+            continue;
+        Text name = module_name(arena, network->base->keys[key].name);
+        index_add(&network->module_index, text_hash(name), network->n_modules);
+        network->modules[network->n_modules++] = (NetworkModule){name, key};
+    }
+}
+
+static bool read_entry(Configs *configs, Entry *entry) {
+    Config *config = arena_new(configs->arena, Config);
+    config->name = entry->definition->name;
+    config->span = entry->definition->span;
+    config->parts = arena_new(configs->arena, struct ConfigParts);
+    entry->config = config;
+    entry->reading = true;
+    bool ok = config_read(configs->arena, configs->diags, configs, entry->definition, config) &&
+              index_keys(configs, config);
+    entry->reading = false;
+    if (ok && config->parts->network != NULL) {
+        index_modules(configs->arena, config->parts->network);
+        config->components = config->parts->network->base->components;
+        config->n_components = config->parts->network->base->n_components;
+    }
+    return ok;
+}
+
+static const Config *entry_config(Configs *configs, Entry *entry) {
+    if (entry->config == NULL && !entry->failed)
+        entry->failed = !read_entry(configs, entry);
+    return entry->failed || entry->reading ? NULL : entry->config;
+}
+
+/* Files may have been read since the last time. */
+static void list_entries(Configs *configs) {
+    size_t count;
+    const Definition *const *all = library_list(configs->library, AST_CONFIG, &count);
+    for (size_t i = 0; i < count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < configs->entries.count && !known; k++)
+            known = configs->entries.items[k]->definition == all[i];
+        if (known)
+            continue;
+        Entry *entry = arena_new(configs->arena, Entry);
+        entry->definition = all[i];
+        vector_push(&configs->entries, entry);
+    }
+}
+
+static Entry *find_entry(const Configs *configs, Text name) {
+    for (size_t i = configs->entries.count; i > 0; i--)
+        if (text_equal(configs->entries.items[i - 1]->definition->name, name))
+            return configs->entries.items[i - 1];
+    return NULL;
+}
+
+const Config *configs_find(Configs *configs, Text name) {
+    Entry *entry = find_entry(configs, name);
+    if (entry == NULL) {
+        list_entries(configs);
+        entry = find_entry(configs, name);
+    }
+    return entry != NULL ? entry_config(configs, entry) : NULL;
+}
+
+void configs_unknown(Configs *configs, Text name, Span span) {
+    list_entries(configs);
+    const Entry *entry = find_entry(configs, name);
+    if (entry != NULL && entry->reading)
+        diag_error(configs->diags, span, "the config '%.*s' is made from itself", TEXT_ARG(name));
+    if (entry != NULL)
+        return; /* what is wrong with it was said */
+    VECTOR(Text) names = {0};
+    for (size_t i = 0; i < configs->entries.count; i++)
+        vector_push(&names, configs->entries.items[i]->definition->name);
+    diag_error(configs->diags, span, "unknown model config '%.*s'",
+               TEXT_ARG(text_printable(configs->arena, name)));
+    Text nearest = nearest_name(name, names.items, names.count);
+    if (nearest.size > 0)
+        diag_hint(configs->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
+    else
+        diag_hint(configs->diags, "mecha configs lists them");
+    vector_free(&names);
+}
+
+/* ---- keys ---- */
+
+bool config_is_network(const Config *config) {
+    return config->parts->network != NULL;
+}
+
+static KeyId add_network_key(Configs *configs, const Config *config, const NetworkKey *form,
+                             const NetworkModule *module) {
+    struct ConfigParts *parts = config->parts;
+    const ConfigKey *base = &parts->network->base->keys[module->base];
+    ConfigKey key = form->key;
+    key.name = text_format(configs->arena, "%.*s%.*s%.*s", TEXT_ARG(form->before),
+                           TEXT_ARG(module->name), TEXT_ARG(form->after));
+    key.component = base->component;
+    key.dtype = key.dtype == DTYPE_NONE ? base->dtype : key.dtype;
+    KeyId id = (KeyId)parts->keys.count;
+    vector_push(&parts->keys, key);
+    ((Config *)config)->keys = parts->keys.items;
+    ((Config *)config)->n_keys = id + 1;
+    add_name(parts, key.name, id);
+    return id;
+}
+
+/* The module whose key NAME is, and which one of its keys. */
+static const NetworkModule *split_name(const Network *network, Text name,
+                                       const NetworkKey **form) {
+    for (uint32_t i = 0; i < network->n_keys; i++) {
+        *form = &network->keys[i];
+        if (!text_ends(name, (*form)->after) || !text_starts(name, (*form)->before) ||
+            name.size < (*form)->before.size + (*form)->after.size)
+            continue;
+        Text module = {name.data + (*form)->before.size,
+                       name.size - (*form)->before.size - (*form)->after.size};
+        uint32_t at = index_find(&network->module_index, text_hash(module), same_module, network,
+                                 &module);
+        if (at != INDEX_NONE)
+            return &network->modules[at];
+    }
+    return NULL;
+}
+
+KeyId config_find(Configs *configs, const Config *config, Text name) {
+    struct ConfigParts *parts = config->parts;
+    uint32_t found = index_find(&parts->name_index, text_hash(name), same_name, parts, &name);
+    if (found != INDEX_NONE)
+        return parts->names.items[found].key;
+    if (parts->network == NULL)
+        return INDEX_NONE;
+    const NetworkKey *form;
+    const NetworkModule *module = split_name(parts->network, name, &form);
+    return module == NULL ? INDEX_NONE : add_network_key(configs, config, form, module);
+}
+
+void config_complete(Configs *configs, const Config *config) {
+    const Network *network = config->parts->network;
+    for (uint32_t m = 0; network != NULL && m < network->n_modules; m++)
+        for (uint32_t i = 0; i < network->n_keys; i++) {
+            Text name = text_format(configs->arena, "%.*s%.*s%.*s",
+                                    TEXT_ARG(network->keys[i].before),
+                                    TEXT_ARG(network->modules[m].name),
+                                    TEXT_ARG(network->keys[i].after));
+            config_find(configs, config, name);
+        }
+}
+
+uint32_t config_block(const Config *config, Text name) {
+    for (uint32_t i = 0; i < config->n_blocks; i++)
+        if (text_equal(config->blocks[i], name))
+            return i;
+    return INDEX_NONE;
+}
+
+/* ---- which config a file has ---- */
+
+/* What the keys of a config begin with is read off its tree, without evaluating it: as far as it is
+ * the same for all keys below an item. Most configs are out of the question by that. */
+typedef struct HeadFinder {
+    Arena *arena;
+    const Scope *scope;
+    VECTOR(Text) heads;
+    uint32_t depth;
+} HeadFinder;
+
+enum { HEAD_SIZE = 4, HEAD_DEPTH = 8 };
+
+static void add_head(HeadFinder *finder, Text head) {
+    for (size_t i = 0; i < finder->heads.count; i++)
+        if (text_starts(head, finder->heads.items[i]))
+            return;
+    vector_push(&finder->heads, head);
+}
+
+/* The part of a name that is the same whatever its placeholders stand for. */
+static Text fixed_part(Text name, bool *all) {
+    const char *open = name.size > 0 ? memchr(name.data, '{', name.size) : NULL;
+    *all = open == NULL;
+    return open == NULL ? name : (Text){name.data, (size_t)(open - name.data)};
+}
+
+static void find_heads(HeadFinder *finder, const Ast *block, Text before);
+
+/* The heads of what TEXT begins, behind BEFORE. */
+static void follow_head(HeadFinder *finder, const Ast *item, Text before, Text text) {
+    bool all;
+    Text part = fixed_part(text, &all);
+    Text head = text_format(finder->arena, "%.*s%.*s", TEXT_ARG(before), TEXT_ARG(part));
+    if (item->kind == AST_PREFIX && all && head.size < HEAD_SIZE)
+        find_heads(finder, item->b, head);
+    else
+        add_head(finder, head);
+}
+
+static void find_item_heads(HeadFinder *finder, const Ast *item, Text before) {
+    follow_head(finder, item, before, item->a->text);
+    for (uint32_t i = 0; i < item->n_items; i++)
+        if (text_equal(item->items[i]->text, TEXT("alias")))
+            follow_head(finder, item, before, item->items[i]->a->text);
+}
+
+static void find_template_heads(HeadFinder *finder, const Ast *call, Text before) {
+    const Definition *template =
+        call->a->kind == AST_NAME && finder->depth < HEAD_DEPTH
+            ? scope_find(finder->scope, DEFINITION_TEMPLATE, call->a->text)
+            : NULL;
+    if (template == NULL) {
+        add_head(finder, before);
+        return;
+    }
+    const Scope *outer = finder->scope;
+    finder->scope = template->scope;
+    finder->depth++;
+    find_heads(finder, template->syntax->b, before);
+    finder->depth--;
+    finder->scope = outer;
+}
+
+static void find_heads(HeadFinder *finder, const Ast *block, Text before) {
+    for (uint32_t i = 0; i < block->n_items; i++) {
+        const Ast *item = block->items[i];
+        switch (item->kind) {
+        case AST_KEY:
+        case AST_PREFIX:
+            find_item_heads(finder, item, before);
+            break;
+        case AST_COMPONENT:
+        case AST_EACH:
+            find_heads(finder, item->b, before);
+            break;
+        case AST_WHEN:
+            find_heads(finder, item->b, before);
+            if (item->c != NULL)
+                find_heads(finder, item->c->kind == AST_WHEN
+                                       ? &(Ast){.items = (Ast *[]){item->c}, .n_items = 1}
+                                       : item->c,
+                           before);
+            break;
+        case AST_CALL:
+            find_template_heads(finder, item, before);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static void read_heads(Configs *configs, Entry *entry) {
+    HeadFinder finder = {.arena = configs->arena, .scope = entry->definition->scope};
+    find_heads(&finder, entry->definition->syntax->b, TEXT(""));
+    entry->n_heads = (uint32_t)finder.heads.count;
+    entry->heads =
+        arena_copy(configs->arena, finder.heads.items, (entry->n_heads + 1) * sizeof(Text));
+    vector_free(&finder.heads);
+}
+
+static bool has_head(const Entry *entry, Text name) {
+    for (uint32_t i = 0; i < entry->n_heads; i++)
+        if (text_starts(name, entry->heads[i]))
+            return true;
+    return false;
+}
+
+/* At least a tenth. */
+static bool enough(uint32_t known, uint32_t all) {
+    return (double)known >= all * 0.1;
+}
+
+static bool may_match(Configs *configs, Entry *entry, const Text *names, uint32_t n) {
+    if (entry->config != NULL)
+        return true;
+    if (entry->heads == NULL)
+        read_heads(configs, entry);
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        known += has_head(entry, names[i]);
+        if (known > 0 && enough(known, n))
+            return true;
+    }
+    return false;
+}
+
+/* The number of names that a config knows; of a network's, without bringing its keys into being. */
+static uint32_t count_known(const Config *config, const Text *names, uint32_t n) {
+    const struct ConfigParts *parts = config->parts;
+    uint32_t known = 0;
+    const NetworkKey *form;
+    for (uint32_t i = 0; i < n; i++)
+        known += index_find(&parts->name_index, text_hash(names[i]), same_name, parts, &names[i]) !=
+                     INDEX_NONE ||
+                 (parts->network != NULL && split_name(parts->network, names[i], &form) != NULL);
+    return known;
+}
+
+double config_unknown(Configs *configs, const Config *config, const Text *names, uint32_t n_names) {
+    (void)configs;
+    return n_names == 0 ? 0 : (n_names - count_known(config, names, n_names)) / (double)n_names;
+}
+
+static int by_falling_name(const void *a, const void *b) {
+    return text_compare(((const ConfigMatch *)b)->config->name,
+                        ((const ConfigMatch *)a)->config->name);
+}
+
+ConfigMatches configs_match(Configs *configs, const Text *names, uint32_t n) {
+    list_entries(configs);
+    VECTOR(ConfigMatch) found = {0};
+    size_t n_entries = n > 0 ? configs->entries.count : 0;
+    for (size_t i = 0; i < n_entries; i++) {
+        Entry *entry = configs->entries.items[i];
+        if (!may_match(configs, entry, names, n))
+            continue;
+        const Config *config = entry_config(configs, entry);
+        uint32_t known = config != NULL ? count_known(config, names, n) : 0;
+        if (known > 0 && enough(known, n))
+            vector_push(&found, (ConfigMatch){config, (n - known) / (double)n});
+    }
+    ConfigMatches matches = {.count = (uint32_t)found.count};
+    if (found.count > 1)
+        qsort(found.items, found.count, sizeof *found.items, by_falling_name);
+    matches.items = arena_copy(configs->arena, found.items, found.count * sizeof *found.items);
+    vector_free(&found);
+    return matches;
+}
+
+ConfigMatches configs_match_model(Configs *configs, const Model *model) {
+    for (size_t i = 0; i < configs->models.count; i++)
+        if (configs->models.items[i].model == model)
+            return configs->models.items[i].matches;
+    Text *names = memory_grow(NULL, memory_size(model->n_tensors + 1, sizeof *names));
+    for (uint32_t i = 0; i < model->n_tensors; i++)
+        names[i] = model->tensors[i].name;
+    ConfigMatches matches = configs_match(configs, names, model->n_tensors);
+    free(names);
+    vector_push(&configs->models, (ModelMatches){model, matches});
+    return matches;
+}

@@ -1,0 +1,75 @@
+/* Model configs: what architectures there are, and what keys they have.
+ *
+ * A config is written in the recipe language (stdlib/configs/, docs/configs.md), and evaluated when
+ * it is first asked for. The keys of a network's config (a LoRA's) follow from the modules of its
+ * base; there are tens of thousands of them, so they come into being as they are met. */
+#ifndef SOLVE_CONFIGS_H
+#define SOLVE_CONFIGS_H
+
+#include "base/map.h"
+#include "recipe/library.h"
+#include "tensor/reader.h"
+
+typedef uint32_t KeyId; /* in Config.keys, or in the keys of a domain (solve.h) */
+
+typedef struct ConfigKey {
+    Text name;
+    Text component;
+    Text block;  /* of those that block-wise coefficients name; empty: none */
+    DType dtype; /* DTYPE_NONE: unknown */
+    bool shaped; /* the shape is known */
+    Shape shape;
+    bool optional;
+    const Text *aliases; /* other names that files have for it */
+    uint32_t n_aliases;
+} ConfigKey;
+
+typedef struct Config {
+    Text name;
+    Span span;
+    const ConfigKey *keys;
+    uint32_t n_keys; /* of a network's config: those met so far */
+    const Text *components;
+    uint32_t n_components;
+    const Text *blocks; /* in order of first appearance */
+    uint32_t n_blocks;
+    struct ConfigParts *parts; /* private */
+} Config;
+
+typedef struct Configs Configs;
+
+Configs *configs_new(Arena *arena, Diags *diags, Library *library);
+void configs_free(Configs *configs); /* what is not in the arena */
+
+/* The config of that name; NULL where there is none, or after an error in its text. */
+const Config *configs_find(Configs *configs, Text name);
+/* Says that there is no config of that name, and which one may have been meant. */
+void configs_unknown(Configs *configs, Text name, Span span);
+
+/* The key that has this name or alias; INDEX_NONE where there is none. */
+KeyId config_find(Configs *configs, const Config *config, Text name);
+/* Brings all keys of a network's config into being; others have them already. */
+void config_complete(Configs *configs, const Config *config);
+/* The place of a block among the config's, or INDEX_NONE. */
+uint32_t config_block(const Config *config, Text name);
+/* Whether the keys are those of networks for another config's modules. */
+bool config_is_network(const Config *config);
+
+/* How well a config explains a set of key names. */
+typedef struct ConfigMatch {
+    const Config *config;
+    double unknown; /* the share of the names that it does not know */
+} ConfigMatch;
+
+/* The configs that know at least a tenth of the names, in descending order of their names. The
+ * result is remembered for a model. */
+typedef struct ConfigMatches {
+    const ConfigMatch *items;
+    uint32_t count;
+} ConfigMatches;
+ConfigMatches configs_match(Configs *configs, const Text *names, uint32_t n_names);
+ConfigMatches configs_match_model(Configs *configs, const Model *model);
+/* The share of the names that this config does not know. */
+double config_unknown(Configs *configs, const Config *config, const Text *names, uint32_t n_names);
+
+#endif
