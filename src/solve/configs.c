@@ -212,8 +212,7 @@ static KeyId add_network_key(Configs *configs, const Config *config, const Netwo
 }
 
 /* The module whose key NAME is, and which one of its keys. */
-static const NetworkModule *split_name(const Network *network, Text name,
-                                       const NetworkKey **form) {
+static const NetworkModule *split_name(const Network *network, Text name, const NetworkKey **form) {
     for (uint32_t i = 0; i < network->n_keys; i++) {
         *form = &network->keys[i];
         if (!text_ends(name, (*form)->after) || !text_starts(name, (*form)->before) ||
@@ -221,8 +220,8 @@ static const NetworkModule *split_name(const Network *network, Text name,
             continue;
         Text module = {name.data + (*form)->before.size,
                        name.size - (*form)->before.size - (*form)->after.size};
-        uint32_t at = index_find(&network->module_index, text_hash(module), same_module, network,
-                                 &module);
+        uint32_t at =
+            index_find(&network->module_index, text_hash(module), same_module, network, &module);
         if (at != INDEX_NONE)
             return &network->modules[at];
     }
@@ -245,10 +244,9 @@ void config_complete(Configs *configs, const Config *config) {
     const Network *network = config->parts->network;
     for (uint32_t m = 0; network != NULL && m < network->n_modules; m++)
         for (uint32_t i = 0; i < network->n_keys; i++) {
-            Text name = text_format(configs->arena, "%.*s%.*s%.*s",
-                                    TEXT_ARG(network->keys[i].before),
-                                    TEXT_ARG(network->modules[m].name),
-                                    TEXT_ARG(network->keys[i].after));
+            Text name =
+                text_format(configs->arena, "%.*s%.*s%.*s", TEXT_ARG(network->keys[i].before),
+                            TEXT_ARG(network->modules[m].name), TEXT_ARG(network->keys[i].after));
             config_find(configs, config, name);
         }
 }
@@ -308,10 +306,9 @@ static void find_item_heads(HeadFinder *finder, const Ast *item, Text before) {
 }
 
 static void find_template_heads(HeadFinder *finder, const Ast *call, Text before) {
-    const Definition *template =
-        call->a->kind == AST_NAME && finder->depth < HEAD_DEPTH
-            ? scope_find(finder->scope, DEFINITION_TEMPLATE, call->a->text)
-            : NULL;
+    const Definition *template = call->a->kind == AST_NAME && finder->depth < HEAD_DEPTH
+                                     ? scope_find(finder->scope, DEFINITION_TEMPLATE, call->a->text)
+                                     : NULL;
     if (template == NULL) {
         add_head(finder, before);
         return;
@@ -339,9 +336,10 @@ static void find_heads(HeadFinder *finder, const Ast *block, Text before) {
         case AST_WHEN:
             find_heads(finder, item->b, before);
             if (item->c != NULL)
-                find_heads(finder, item->c->kind == AST_WHEN
-                                       ? &(Ast){.items = (Ast *[]){item->c}, .n_items = 1}
-                                       : item->c,
+                find_heads(finder,
+                           item->c->kind == AST_WHEN
+                               ? &(Ast){.items = (Ast *[]){item->c}, .n_items = 1}
+                               : item->c,
                            before);
             break;
         case AST_CALL:

@@ -1,0 +1,69 @@
+/* What configs and conversions are written with besides keys and rules: values, loops, conditions,
+ * names with placeholders, templates. (Inside solve/.) */
+#ifndef SOLVE_STRUCTURE_H
+#define SOLVE_STRUCTURE_H
+
+#include "base/vector.h"
+#include "solve/configs.h"
+
+typedef enum DatumKind { DATUM_NONE, DATUM_NUMBER, DATUM_TEXT, DATUM_LIST } DatumKind;
+
+typedef struct Datum {
+    DatumKind kind; /* NONE: a mistake, reported already */
+    int64_t number;
+    Text text;
+    const struct Datum *items;
+    uint32_t n_items;
+} Datum;
+
+typedef struct Variable {
+    Text name;
+    Datum value;
+} Variable;
+
+typedef VECTOR(Text) Texts;
+
+typedef struct Structure Structure;
+struct Structure {
+    Arena *arena;
+    Diags *diags;
+    const Scope *scope; /* of the config, conversion or template being read */
+    VECTOR(Variable) variables;
+    size_t frame;               /* where those of the template being read begin */
+    VECTOR(const Ast *) blocks; /* around the item being read: their templates can be called */
+    uint32_t depth;             /* of templates */
+    bool open_names;            /* placeholders that no variable has stay in names */
+    bool failed;
+    /* Reads an item that is no variable, loop, condition or call of a template; PLACE is what
+     * structure_read was given, or what the reader of an item gave it. */
+    void (*read_item)(Structure *structure, const Ast *item, const void *place);
+};
+
+void structure_free(Structure *structure); /* what is not in the arena */
+
+/* Reports a mistake at SPAN; the result is DATUM_NONE. */
+Datum structure_fail(Structure *structure, Span span, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* NULL where there is no variable of that name. */
+const Datum *structure_variable(const Structure *structure, Text name);
+
+Datum structure_evaluate(Structure *structure, const Ast *ast);
+bool structure_number(Structure *structure, const Ast *ast, int64_t *number);
+
+/* Adds to OUT every name that a string stands for. */
+void structure_names(Structure *structure, const Ast *string, Texts *out);
+/* The one name that it stands for. */
+Text structure_name(Structure *structure, const Ast *string);
+Text structure_join(Arena *arena, Text a, Text b);
+/* What a placeholder holds: its name, and behind a colon how its value is written. */
+void structure_split(Text inside, Text *name, Text *format);
+/* A value written so; false where there is no such format. */
+bool structure_format(Arena *arena, Text value, Text format, Text *out);
+/* NAME with something else for its dots. */
+Text structure_undot(Arena *arena, Text name, Text dots);
+
+/* Reads the items of a block. */
+void structure_read(Structure *structure, const Ast *block, const void *place);
+
+#endif
