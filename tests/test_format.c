@@ -59,6 +59,8 @@ START_TEST(spaces_are_canonical) {
         {"x=y [ 0 ] . vae[1 .. 2,..]", "x = y[0].vae[1..2, ..]\n"},
         {"x=if(a)then[b]else(c)", "x = if (a) then [b] else (c)\n"},
         {"x=not(a)and-b", "x = not (a) and -b\n"},
+        {"x=from*n-to[0]|f(-with)", "x = from * n - to[0] | f(-with)\n"},
+        {"repeat 3 with a=1{next-a until-b(c)}", "repeat 3 with a = 1 { next -a until -b(c) }\n"},
         {"a=1;b=2", "a = 1\nb = 2\n"},
         {"method m(a:S,*b:weight|delta,n:int ?=null)->S{a}",
          "method m(a: S, *b: weight | delta, n: int? = null) -> S { a }\n"},
@@ -93,6 +95,11 @@ START_TEST(what_fits_stands_on_one_line) {
     static const SaidCase cases[] = {
         {"x = f(a,\n  b,\n)", "x = f(a, b)\n"},
         {"x = a +\n b", "x = a + b\n"},
+        {"x = if a\nthen b else c", "x = if a then b else c\n"},
+        {"x = if a then b\nelse c", "x = if a then b\n    else c\n"},
+        {"if a then b\n  else if c then d\n    else e", "if a then b\nelse if c then d\nelse e\n"},
+        {"def f(a) =\n  a", "def f(a) = a\n"},
+        {"def f(a) = if a then b\nelse c", "def f(a) =\n    if a then b\n    else c\n"},
         {"m = {\n\"a\": 1, \"b\": 2}", "m = {\n    \"a\": 1,\n    \"b\": 2\n}\n"},
         {"def f(x) {\nx\n}", "def f(x) {\n    x\n}\n"},
     };

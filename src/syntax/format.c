@@ -14,6 +14,7 @@ typedef struct Piece {
     uint32_t line;   /* sum of line ends */
     uint32_t width;  /* sum of columns, all on one line */
     uint32_t forced; /* number of pieces that keep what holds them from standing on one line */
+    bool operand;    /* may end an expression */
     bool unary;
 } Piece;
 
@@ -53,11 +54,6 @@ static bool closes(uint16_t kind) {
     return kind == T_RP || kind == T_RB || kind == T_MAP_CLOSE || kind == T_BLOCK_CLOSE;
 }
 
-/* In a layout, keywords are never operands, though the grammar takes some as names. */
-static bool is_operand(uint16_t kind) {
-    return ends_operand(kind) && !is_soft_keyword(kind);
-}
-
 /* Separators that a single line leaves out: the last one of a bracket. */
 static bool is_dropped(const Printer *printer, uint32_t i) {
     uint16_t kind = kind_at(printer, i);
@@ -86,7 +82,7 @@ static bool is_spaced(const Printer *printer, uint32_t i) {
         return kind == T_DOTDOT && before == T_COMMA;
     case T_LP:
     case T_LB:
-        if (is_operand(before) && (kind == T_LB || before != T_STRING))
+        if (printer->pieces.items[i - 1].operand && (kind == T_LB || before != T_STRING))
             return false;
         break;
     default:
@@ -96,12 +92,24 @@ static bool is_spaced(const Printer *printer, uint32_t i) {
            !printer->pieces.items[i - 1].unary;
 }
 
+/* Where an operand is expected within a statement, a keyword is a name; elsewhere it is what it
+ * says. */
+static bool is_operand(const Piece *before, uint16_t kind) {
+    if (!is_soft_keyword(kind))
+        return ends_operand(kind);
+    return before && !before->operand && before->token.kind != T_NEWLINE &&
+           before->token.kind != T_BLOCK_OPEN;
+}
+
 static void add_piece(Printer *printer, Token token, uint32_t lines) {
-    uint32_t n = (uint32_t)printer->pieces.count;
-    uint16_t before = n > 0 ? kind_at(printer, n - 1) : TOKEN_END;
+    size_t n = printer->pieces.count;
+    const Piece *before = n > 0 ? &printer->pieces.items[n - 1] : NULL;
     bool sign = token.kind == T_MINUS || token.kind == T_STAR;
-    vector_push(&printer->pieces,
-                (Piece){.token = token, .lines = lines, .unary = sign && !is_operand(before)});
+    Piece piece = {.token = token,
+                   .lines = lines,
+                   .operand = is_operand(before, token.kind),
+                   .unary = sign && !(before && before->operand)};
+    vector_push(&printer->pieces, piece);
 }
 
 static bool is_line_end(const Layout *layout, Token token) {
@@ -148,6 +156,8 @@ static bool is_forced(const Printer *printer, uint32_t i) {
         return printer->pieces.items[piece->close].line > piece->line;
     case T_MAP_OPEN:
         return piece[1].lines > 0 && piece[1].token.kind != T_MAP_CLOSE;
+    case T_ELSE:
+        return piece->lines > 0;
     default:
         return false;
     }
@@ -345,39 +355,62 @@ static bool overflows(const Printer *printer, uint32_t i, uint32_t end, uint32_t
     return printer->column + 1 + width_of(printer, i, part) > FORMAT_COLUMNS;
 }
 
+/* Whether a new line begins at I, which is behind the first piece of a range. */
+static bool breaks_before(const Printer *printer, uint32_t i, uint32_t end, uint32_t tail) {
+    uint16_t before = kind_at(printer, i - 1);
+    if (before == TOKEN_COMMENT)
+        return true;
+    if (may_break_before(kind_at(printer, i)))
+        return before != T_BLOCK_CLOSE;
+    return may_break_after(printer, i - 1) && overflows(printer, i, end, tail);
+}
+
+/* The expression of a `def` goes to a line of its own where it does not fit behind the `=`. */
+static bool is_apart(const Printer *printer, uint32_t begin, uint32_t i, uint32_t end) {
+    if (i == begin || kind_at(printer, begin) != T_DEF || kind_at(printer, i - 1) != T_EQUALS)
+        return false;
+    bool joined = may_join(printer, i, end);
+    bool fits = joined && printer->column + 1 + width_of(printer, i, end) <= FORMAT_COLUMNS;
+    return !fits && (joined || kind_at(printer, i) == T_IF);
+}
+
+/* One piece, or all of a bracket; the last piece of it. */
+static uint32_t print_unit(Printer *printer, uint32_t i, uint32_t end, uint32_t tail) {
+    uint32_t close = printer->pieces.items[i].close;
+    if (!opens(kind_at(printer, i))) {
+        emit_word(printer, text_at(printer, i));
+        return i;
+    }
+    if (group_fits(printer, i, end, tail))
+        emit_flat(printer, i, close + 1);
+    else
+        print_group(printer, i);
+    return close;
+}
+
 /* Pieces that are too long for one line, or hold what must not stand on one. Lines after the first
- * are indented. */
+ * are indented, but for the alternatives of what begins with `if`. */
 static void print_broken(Printer *printer, uint32_t begin, uint32_t end, uint32_t tail) {
-    uint32_t indent = printer->indent + FORMAT_INDENT;
-    bool ended = false, continued = false;
+    uint32_t indent = printer->indent, deeper = indent + FORMAT_INDENT;
+    bool choice = kind_at(printer, begin) == T_IF && printer->column <= indent;
     for (uint32_t i = begin; i < end; i++) {
+        bool aligned = choice && kind_at(printer, i) == T_ELSE;
         if (kind_at(printer, i) == TOKEN_COMMENT) {
-            emit_comment(printer, i, indent);
-            ended = true;
+            emit_comment(printer, i, choice ? indent : deeper);
             continue;
         }
-        bool before = i > begin && may_break_before(kind_at(printer, i)) &&
-                      kind_at(printer, i - 1) != T_BLOCK_CLOSE;
-        bool after = i > begin && may_break_after(printer, i - 1);
-        if ((i > begin && ended) || before || (after && overflows(printer, i, end, tail))) {
-            new_line(printer, indent);
-            continued = true;
-        } else if (i > begin && is_spaced(printer, i))
-            emit(printer, TEXT(" "));
-        ended = false;
-        uint32_t close = printer->pieces.items[i].close;
-        if (!opens(kind_at(printer, i)))
-            emit_word(printer, text_at(printer, i));
-        else if (group_fits(printer, i, end, tail)) {
-            emit_flat(printer, i, close + 1);
-            i = close;
-        } else {
-            print_group(printer, i);
-            i = close;
+        if (is_apart(printer, begin, i, end)) {
+            new_line(printer, deeper);
+            print_range(printer, i, end, tail);
+            break;
         }
+        if (i > begin && breaks_before(printer, i, end, tail))
+            new_line(printer, aligned ? indent : deeper);
+        else if (i > begin && is_spaced(printer, i))
+            emit(printer, TEXT(" "));
+        i = print_unit(printer, i, end, tail);
     }
-    if (continued)
-        printer->indent = indent - FORMAT_INDENT;
+    printer->indent = indent;
 }
 
 static void print_range(Printer *printer, uint32_t begin, uint32_t end, uint32_t tail) {
