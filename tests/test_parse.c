@@ -547,6 +547,32 @@ START_TEST(spans_hold_what_they_name) {
 }
 END_TEST
 
+static void check_example(Text example) {
+    char *said = said_about(example);
+    ck_assert_msg(*said == '\0', "%.*s\n%s", TEXT_ARG(example), said);
+    free(said);
+}
+
+/* What stands between ```mecha and ``` is a recipe. */
+START_TEST(documented_examples_are_read) {
+    static const char fence[] = "\n```mecha\n";
+    Builder page = {0};
+    FILE *file = fopen("docs/language.md", "r");
+    ck_assert_ptr_nonnull(file);
+    for (int c; (c = getc(file)) != EOF;)
+        builder_char(&page, (char)c);
+    fclose(file);
+    builder_char(&page, '\0');
+    unsigned found = 0;
+    for (char *at = strstr(page.data, fence); at; at = strstr(at, fence), found++) {
+        at += sizeof fence - 1;
+        check_example((Text){at, (size_t)(strstr(at, "```") - at)});
+    }
+    ck_assert_uint_ge(found, 3);
+    builder_free(&page);
+}
+END_TEST
+
 START_TEST(repeated_names_keep_the_last_value) {
     Arena arena = {0};
     Diags *diags = diags_new();
@@ -604,6 +630,7 @@ Suite *parse_suite(void) {
     tcase_add_test(tests, nesting_has_a_limit);
     tcase_add_test(tests, docs_are_the_comments_above);
     tcase_add_test(tests, spans_hold_what_they_name);
+    tcase_add_test(tests, documented_examples_are_read);
     tcase_add_test(tests, repeated_names_keep_the_last_value);
     tcase_add_test(tests, long_lists_are_read);
     suite_add_tcase(suite, tests);
