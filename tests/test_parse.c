@@ -208,6 +208,8 @@ START_TEST(dialects_are_told_apart) {
     ck_assert_int_eq(source_dialect(TEXT("version 0.1.0\n")), DIALECT_INSTRUCTIONS);
     ck_assert_int_eq(source_dialect(TEXT("#!x\n\n # c\nversion\t0.1.0")), DIALECT_INSTRUCTIONS);
     ck_assert_int_eq(source_dialect(TEXT("version = 3\n")), DIALECT_RECIPE);
+    ck_assert_int_eq(source_dialect(TEXT("version")), DIALECT_INSTRUCTIONS);
+    ck_assert_int_eq(source_dialect(TEXT("version ^ 2\n")), DIALECT_RECIPE);
     ck_assert_int_eq(source_dialect(TEXT("versions(3)\n")), DIALECT_RECIPE);
     ck_assert_int_eq(source_dialect(TEXT("")), DIALECT_RECIPE);
 }

@@ -80,18 +80,17 @@ static void decode_escape(Decoder *decoder) {
     }
 }
 
-/* The text between quotes; the closing one is missing where the lexer complained. */
-static Text between_quotes(Text written) {
-    char quote = written.data[0];
-    bool closed = written.size > 1 && written.data[written.size - 1] == quote;
-    return (Text){written.data, written.size - closed};
+Text literal_inside(Text written) {
+    bool closed = written.size > 1 && written.data[written.size - 1] == written.data[0];
+    return (Text){written.data + 1, written.size - 1 - closed};
 }
 
 Text literal_string(Arena *arena, Diags *diags, Span span, Text written) {
-    Text text = between_quotes(written);
-    Decoder decoder = {arena, diags, span, text, NULL, 0, 1};
+    Text text = literal_inside(written);
+    Decoder decoder = {arena, diags, span, text, NULL, 0, 0};
+    decoder.span.begin++;
     if (memchr(text.data, '\\', text.size) == NULL)
-        return text_copy(arena, (Text){text.data + 1, text.size - 1});
+        return text_copy(arena, text);
     decoder.out = arena_alloc(arena, text.size + 1);
     while (decoder.at < text.size) {
         if (text.data[decoder.at] == '\\' && decoder.at + 1 < text.size)

@@ -4,6 +4,9 @@
 
 #include "diag/diag.h"
 
+/* What stands between quotes, the closing one of which may be missing. */
+Text literal_inside(Text written);
+
 /* What stands between the quotes of a recipe's string; SPAN is the whole of it. Unknown escapes are
  * reported. */
 Text literal_string(Arena *arena, Diags *diags, Span span, Text written);

@@ -2,9 +2,9 @@
 
 #include "grammar/instructions.h"
 #include "grammar/recipe.h"
-#include "syntax/tree.h"
 #include "syntax/literal.h"
 #include "syntax/rows.h"
+#include "syntax/tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,9 +46,9 @@ Dialect source_dialect(Text text) {
     uint32_t next = at + 7, end = line_end(text, next);
     while (next < end && is_space(text.data[next]))
         next++;
-    bool separate = next > at + 7 || next == end;
-    bool binding = next < end && text.data[next] == '=';
-    return separate && !binding ? DIALECT_INSTRUCTIONS : DIALECT_RECIPE;
+    bool ends = next == end || text.data[next] == '#';
+    bool number = next < end && next > at + 7 && text.data[next] >= '0' && text.data[next] <= '9';
+    return ends || number ? DIALECT_INSTRUCTIONS : DIALECT_RECIPE;
 }
 
 /* What no source may be, whatever its dialect. */

@@ -6,8 +6,8 @@
 
 typedef enum Dialect { DIALECT_RECIPE, DIALECT_INSTRUCTIONS } Dialect;
 
-/* Instructions start with `version` (after a shebang line, blank lines and comments); all else is a
- * recipe. */
+/* Instructions start with `version` and a number (after a shebang line, blank lines and comments);
+ * all else is a recipe. */
 Dialect source_dialect(Text text);
 
 /* A whole recipe: AST_FILE. Mistakes are reported, all of them in one run, and leave AST_ERROR

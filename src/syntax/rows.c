@@ -145,7 +145,7 @@ static InstructionArgument make_value(Rows *rows, int kind, Span span, Text writ
     else if (kind == ARG_REFERENCE)
         set_reference(rows, &argument, written);
     else if (kind == ARG_STRING)
-        argument.text = literal_unescape(rows->arena, (Text){written.data + 1, written.size - 2});
+        argument.text = literal_unescape(rows->arena, literal_inside(written));
     return argument;
 }
 

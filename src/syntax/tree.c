@@ -174,7 +174,7 @@ Ast *tree_entry(Parser *parser, Ast *pattern, Ast *value) {
 }
 
 Ast *tree_for(Parser *parser, Token open, Ast *value, Token name, Ast *list, Ast *condition,
-               Token close) {
+              Token close) {
     Ast *node = node_new(parser, AST_FOR, open_close(parser, open, close));
     node_name(parser, node, name);
     node->a = value;

@@ -47,7 +47,7 @@ void tree_file(Parser *parser, AstList statements);
 Ast *tree_error(Parser *parser, Token newline);
 Ast *tree_binding(Parser *parser, Ast *target, Ast *value);
 Ast *tree_param(Parser *parser, Token keyword, Token name, Ast *type, Ast *value, Ast *range,
-                 Ast *doc);
+                Ast *doc);
 Ast *tree_def(Parser *parser, Token keyword, Token name, AstList formals, Ast *body);
 Ast *tree_method(Parser *parser, Token keyword, Token name, AstList formals, Ast *type, Ast *body);
 Ast *tree_import(Parser *parser, Token keyword, Token path, Token name);
@@ -72,7 +72,7 @@ Ast *tree_list(Parser *parser, Token open, AstList items, Token close);
 Ast *tree_map(Parser *parser, Token open, AstList entries, Token close);
 Ast *tree_entry(Parser *parser, Ast *pattern, Ast *value);
 Ast *tree_for(Parser *parser, Token open, Ast *value, Token name, Ast *list, Ast *condition,
-               Token close);
+              Token close);
 Ast *tree_range(Parser *parser, Ast *from, Token dots, Ast *to);
 Ast *tree_call(Parser *parser, Ast *callee, AstList arguments, Token close);
 Ast *tree_argument(Parser *parser, const Token *name, Ast *value);
@@ -90,7 +90,7 @@ Ast *tree_config(Parser *parser, Token keyword, Token name, AstList attributes, 
 Ast *tree_template(Parser *parser, Token keyword, Token name, AstList formals, Ast *body);
 /* NAME is the keyword where the conversion has none. */
 Ast *tree_conversion(Parser *parser, Token keyword, Token name, Token from, Token to,
-                      AstList formals, Ast *body);
+                     AstList formals, Ast *body);
 Ast *tree_body(Parser *parser, Token open, AstList items, Token close);
 Ast *tree_item(Parser *parser, Ast *expression);
 Ast *tree_key(Parser *parser, Token key, Ast *type, AstList attributes);

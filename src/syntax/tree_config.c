@@ -62,7 +62,7 @@ Ast *tree_template(Parser *parser, Token keyword, Token name, AstList formals, A
 }
 
 Ast *tree_conversion(Parser *parser, Token keyword, Token name, Token from, Token to,
-                      AstList formals, Ast *body) {
+                     AstList formals, Ast *body) {
     Ast *node = declare(parser, AST_CONVERSION, keyword, body);
     check_items(parser, body, misplaced_in_conversion);
     if (name.begin != keyword.begin)

@@ -138,7 +138,7 @@ static bool is_scalar(const Ast *node) {
 }
 
 Ast *tree_param(Parser *parser, Token keyword, Token name, Ast *type, Ast *value, Ast *range,
-                 Ast *doc) {
+                Ast *doc) {
     Ast *node = statement_new(parser, AST_PARAM, keyword, name);
     if (range && is_scalar(range)) {
         diag_error(parser->diags, range->span, "expected a range or a list after 'in'");
@@ -223,8 +223,7 @@ Ast *tree_def(Parser *parser, Token keyword, Token name, AstList formals, Ast *b
     return finish(parser, node, formals);
 }
 
-Ast *tree_method(Parser *parser, Token keyword, Token name, AstList formals, Ast *type,
-                  Ast *body) {
+Ast *tree_method(Parser *parser, Token keyword, Token name, AstList formals, Ast *type, Ast *body) {
     Ast *node = statement_new(parser, AST_METHOD, keyword, name);
     node_name(parser, node, name);
     check_body(parser, body);
