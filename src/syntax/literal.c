@@ -168,10 +168,20 @@ static size_t character_size(const unsigned char *data, size_t size) {
     return code < smallest[n] || code > CODE_POINT_LIMIT || surrogate ? 0 : n;
 }
 
+static bool is_ascii(const unsigned char bytes[8]) {
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return (word & 0x8080808080808080u) == 0;
+}
+
 size_t utf8_valid(Text text) {
     const unsigned char *data = (const unsigned char *)text.data;
     size_t i = 0;
     while (i < text.size) {
+        if (text.size - i >= 8 && is_ascii(data + i)) {
+            i += 8;
+            continue;
+        }
         size_t n = data[i] < 0x80 ? 1 : character_size(data + i, text.size - i);
         if (n == 0)
             return i;
