@@ -431,38 +431,38 @@ static uint64_t seed_bits(double seed) {
     return seed >= -0x1p63 && seed < 0x1p63 ? (uint64_t)(int64_t)seed : bits;
 }
 
-/* Where a source gets its elements; false where the instance is computed. */
-static bool write_source(Emission *emission, uint32_t id, const PassDraft *draft,
-                         TileInstr *instr) {
+/* Where an instance that is loaded lies. */
+static const Access *source_access(Emission *emission, uint32_t id, const PassDraft *draft) {
     Fusion *fusion = emission->fusion;
     const Instance *instance = instance_at(emission, id);
-    const Value *value = value_of(emission, id);
     const Facts *facts = &fusion->facts[instance->value];
-    DType held = compute_dtype(fusion->options->compute);
-    if (is_held_for(emission, id, draft)) {
-        instr->op = TILE_LOAD;
-        instr->index =
-            add_access(emission, access_new(fusion, PLACE_BUFFER, instance->buffer, held, NULL));
-    } else if (instance->kind == INSTANCE_LOAD) {
+    DType computed = compute_dtype(fusion->options->compute);
+    if (is_held_for(emission, id, draft))
+        return access_new(fusion, PLACE_BUFFER, instance->buffer, computed, NULL);
+    if (instance->kind == INSTANCE_LOAD) {
         const Value *leaf = program_value(fusion->program, facts->base);
-        instr->op = TILE_LOAD;
-        instr->index = add_access(
-            emission, access_new(fusion, PLACE_LEAF, leaf->slot, leaf->dtype, facts->view));
-    } else if (instance->kind == INSTANCE_FETCH) {
-        const Instance *buffer = instance_at(emission, instance_operand(fusion, instance, 0));
-        const View *view = buffer->value == instance->value ? NULL : facts->view;
-        instr->op = TILE_LOAD;
-        instr->index =
-            add_access(emission, access_new(fusion, PLACE_BUFFER, buffer->buffer, held, view));
+        return access_new(fusion, PLACE_LEAF, leaf->slot, leaf->dtype, facts->view);
+    }
+    const Instance *held = instance_at(emission, instance_operand(fusion, instance, 0));
+    const View *view = held->value == instance->value ? NULL : facts->view;
+    return access_new(fusion, PLACE_BUFFER, held->buffer, computed, view);
+}
+
+static void write_source(Emission *emission, uint32_t id, const PassDraft *draft,
+                         TileInstr *instr) {
+    const Instance *instance = instance_at(emission, id);
+    const Value *value = value_of(emission, id);
+    if (instance->kind == INSTANCE_COORDINATE) {
+        instr->op = TILE_COORDINATE;
+        instr->detail = (uint8_t)value->axis;
     } else if (instance->kind == INSTANCE_RANDOM) {
         instr->op = TILE_RANDOM;
         instr->index = (uint32_t)emission->randoms.count;
         vector_push(&emission->randoms, (RandomStream){seed_bits(value->number), value->slot});
     } else {
-        instr->op = TILE_COORDINATE;
-        instr->detail = (uint8_t)value->axis;
+        instr->op = TILE_LOAD;
+        instr->index = add_access(emission, source_access(emission, id, draft));
     }
-    return true;
 }
 
 static void write_computed(Emission *emission, uint32_t id, uint32_t step, TileInstr *instr) {
@@ -507,6 +507,40 @@ static void write_instance(Emission *emission, uint32_t step, const PassDraft *d
     vector_push(&emission->code, instr);
 }
 
+/* The number of the selection that feeds a uniform; a new one unless the pass is repeated. */
+static uint32_t selection_of(Emission *emission, const Sink *sink, const Value *value, bool again) {
+    uint32_t uniform = instance_at(emission, sink->target)->slot, i = 0;
+    if (!again) {
+        vector_push(&emission->selections, (Selection){value->k, uniform});
+        return (uint32_t)(emission->selections.count - 1);
+    }
+    while (emission->selections.items[i].uniform != uniform)
+        i++;
+    return i;
+}
+
+/* One element that is no reduction comes out of a pass as a sum over it. */
+static ReduceKind reduction_kind(const Value *value) {
+    return value->kind == VALUE_REDUCE ? value->op : REDUCE_SUM;
+}
+
+static void write_reduction(Emission *emission, const Sink *sink, const Value *value,
+                            TileInstr *instr) {
+    Reduction reduction = {.kind = reduction_kind(value)};
+    instr->op = sink->kind == SINK_COLUMN ? TILE_COLUMN_REDUCE : TILE_REDUCE;
+    instr->detail = (uint8_t)reduction.kind;
+    instr->index = (uint32_t)emission->reductions.count;
+    if (sink->kind == SINK_COLUMN) {
+        reduction.buffer = sink->target;
+        touch_buffer(emission, sink->target);
+    } else {
+        reduction.uniform = instance_at(emission, sink->target)->slot;
+    }
+    if (reduction.kind == REDUCE_DOT)
+        use_operand(emission, instr, 1, sink->b);
+    vector_push(&emission->reductions, reduction);
+}
+
 static void write_sink(Emission *emission, uint32_t step, bool again) {
     const Sink *sink = sink_at(emission, emission->steps.items[step].sink);
     const Value *value = program_value(emission->fusion->program, sink->value);
@@ -518,29 +552,9 @@ static void write_sink(Emission *emission, uint32_t step, bool again) {
         instr.index = add_access(emission, sink->access);
     } else if (sink->kind == SINK_SELECT) {
         instr.op = TILE_SELECT;
-        for (instr.index = 0; again && emission->selections.items[instr.index].uniform !=
-                                           instance_at(emission, sink->target)->slot;)
-            instr.index++;
-        if (!again) {
-            instr.index = (uint32_t)emission->selections.count;
-            vector_push(&emission->selections,
-                        (Selection){value->k, instance_at(emission, sink->target)->slot});
-        }
+        instr.index = selection_of(emission, sink, value, again);
     } else {
-        bool column = sink->kind == SINK_COLUMN;
-        Reduction reduction = {.kind = value->kind == VALUE_REDUCE ? value->op : REDUCE_SUM};
-        if (column) {
-            reduction.buffer = sink->target;
-            touch_buffer(emission, sink->target);
-        } else {
-            reduction.uniform = instance_at(emission, sink->target)->slot;
-        }
-        instr.op = column ? TILE_COLUMN_REDUCE : TILE_REDUCE;
-        instr.detail = (uint8_t)reduction.kind;
-        instr.index = (uint32_t)emission->reductions.count;
-        if (reduction.kind == REDUCE_DOT)
-            use_operand(emission, &instr, 1, sink->b);
-        vector_push(&emission->reductions, reduction);
+        write_reduction(emission, sink, value, &instr);
     }
     drop_register(emission, sink->a, step);
     drop_register(emission, sink->b, step);
@@ -689,6 +703,25 @@ static void emit_copy(Emission *emission, const CopyRun *run) {
     finish_pass(emission, &pass);
 }
 
+static uint32_t count_leaves(const Program *program) {
+    uint32_t n = 0;
+    for (uint32_t id = 0; id < program_count(program); id++) {
+        const Value *value = program_value(program, id);
+        if (value->kind == VALUE_LEAF && value->slot >= n)
+            n = value->slot + 1;
+    }
+    return n;
+}
+
+static const Shape *list_shapes(const Fusion *fusion) {
+    uint32_t n = program_shapes(fusion->program);
+    Shape *shapes = arena_array(fusion->arena, Shape, n);
+    for (uint32_t i = 0; i < n; i++)
+        if (program_peek(fusion->program, i) != NULL)
+            shapes[i] = *program_peek(fusion->program, i);
+    return shapes;
+}
+
 static PassList *list_passes(const Emission *emission, const RootSpec *roots, uint32_t n_roots) {
     const Fusion *fusion = emission->fusion;
     Arena *arena = fusion->arena;
@@ -697,16 +730,6 @@ static PassList *list_passes(const Emission *emission, const RootSpec *roots, ui
     for (uint32_t i = 0; i < n_roots; i++)
         infos[i] = (RootInfo){roots[i].value, program_value(fusion->program, roots[i].value)->shape,
                               roots[i].dtype};
-    uint32_t n_shapes = program_shapes(fusion->program);
-    Shape *shapes = arena_array(arena, Shape, n_shapes);
-    for (uint32_t i = 0; i < n_shapes; i++)
-        if (program_peek(fusion->program, i) != NULL)
-            shapes[i] = *program_peek(fusion->program, i);
-    for (uint32_t id = 0; id < program_count(fusion->program); id++) {
-        const Value *value = program_value(fusion->program, id);
-        if (value->kind == VALUE_LEAF && value->slot >= list->n_leaves)
-            list->n_leaves = value->slot + 1;
-    }
     list->passes = KEEP(arena, emission->passes);
     list->n_passes = (uint32_t)emission->passes.count;
     list->buffers = KEEP(arena, fusion->buffers);
@@ -714,8 +737,9 @@ static PassList *list_passes(const Emission *emission, const RootSpec *roots, ui
     list->constants = KEEP(arena, emission->constants);
     list->n_constants = (uint32_t)emission->constants.count;
     list->n_uniforms = emission->n_uniforms;
-    list->shapes = shapes;
-    list->n_shapes = n_shapes;
+    list->shapes = list_shapes(fusion);
+    list->n_shapes = program_shapes(fusion->program);
+    list->n_leaves = count_leaves(fusion->program);
     list->any_shape = !program_asked(fusion->program);
     list->roots = infos;
     list->n_roots = n_roots;

@@ -7,12 +7,19 @@
 #include <assert.h>
 #include <string.h>
 
+#define KIND(name) (1u << VALUE_##name)
+enum { ANY_KIND = UINT16_MAX };
+
 /* In this order. */
 const Rewrite rewrites[REWRITE_COUNT] = {
-    {"concat", rewrite_concat, "arithmetic on concatenations becomes concatenations of arithmetic"},
-    {"simplify", rewrite_simplify, "factors leave sums, sums of products become dot products"},
-    {"rows", rewrite_rows, "reductions over very long rows are cut into columns and short rows"},
-    {"sink", rewrite_sink, "views move down to what they are views of"},
+    {"concat", KIND(CONCAT), rewrite_concat,
+     "arithmetic on concatenations becomes concatenations of arithmetic"},
+    {"simplify", ANY_KIND, rewrite_simplify,
+     "factors leave sums, sums of products become dot products"},
+    {"rows", KIND(REDUCE), rewrite_rows,
+     "reductions over very long rows are cut into columns and short rows"},
+    {"sink", KIND(PERMUTE) | KIND(SLICE) | KIND(STRETCH), rewrite_sink,
+     "views move down to what they are views of"},
 };
 
 ValueId rewritten(const Rewriting *rewriting, const Value *value, uint32_t i) {
@@ -145,12 +152,22 @@ static void assert_program(const Program *program) {
     builder_free(&fault);
 }
 
-/* Every rewrite once, in order; frees PROGRAM unless it is the caller's. */
+static uint32_t kinds_of(const Program *program) {
+    uint32_t kinds = 0;
+    for (ValueId id = 0; id < program_count(program); id++)
+        kinds |= 1u << program_value(program, id)->kind;
+    return kinds;
+}
+
+/* Every rewrite that has something to do once, in order; frees PROGRAM, if there is one. CALLERS is
+ * what to start from otherwise. */
 static Program *rewrite_round(Arena *arena, Program *program, const Program *callers,
                               RootSpec *roots, uint32_t n_roots, Compute compute) {
     for (size_t i = 0; i < REWRITE_COUNT; i++) {
-        Program *next = rewrite_apply(arena, program == NULL ? callers : program, &rewrites[i],
-                                      roots, n_roots, compute);
+        const Program *current = program == NULL ? callers : program;
+        if ((rewrites[i].kinds & kinds_of(current)) == 0)
+            continue;
+        Program *next = rewrite_apply(arena, current, &rewrites[i], roots, n_roots, compute);
         assert_program(next);
         if (program != NULL)
             program_free(program);

@@ -41,6 +41,7 @@ typedef struct Rewriting {
 
 typedef struct Rewrite {
     const char *name;
+    uint32_t kinds; /* bits by ValueKind: without one of these there is nothing for it to do */
     /* The value of `to` that stands for ID of `from`; those of its operands are there. */
     ValueId (*value)(Rewriting *rewriting, ValueId id);
     const char *what;

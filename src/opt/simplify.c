@@ -2,7 +2,8 @@
  *
  * Needs: nothing. Promises: no SUM or DOT has an operand that is scaled by a uniform factor; no SUM
  * is over a product. Each changes rounding at most, and towards the exact result: factors are
- * applied once in f64, products are summed before they are rounded. */
+ * applied once in f64, products are summed before they are rounded. (Where a factor is infinite, or
+ * a divisor 0, a NaN may become an infinity or the reverse.) */
 #include "opt/rewrite.h"
 
 static bool is_map(const Program *program, ValueId id, OpCode op) {
