@@ -20,6 +20,7 @@ struct Engine {
     Diags *diags;
     Library *library;
     uint32_t source; /* the recipe */
+    bool misused;
     Text folder;
     Recipe *recipe;
     Solved *solved;
@@ -121,6 +122,14 @@ const Text *mecha_parameters(Engine *engine, size_t *count) {
     }
     diags_free(aside);
     return names;
+}
+
+const Source *mecha_source(const Engine *engine) {
+    return diags_find(engine->diags, engine->source);
+}
+
+bool mecha_misused(const Engine *engine) {
+    return engine->misused;
 }
 
 /* ---- options ---- */
@@ -240,8 +249,10 @@ static Recipe *elaborate_stage(Engine *engine) {
     Setting *settings = arena_array(&engine->arena, Setting, options->n_settings + 1);
     for (size_t i = 0; i < options->n_settings; i++)
         settings[i] = read_setting(&options->settings[i]);
-    ElaborateOptions elaborate_options = {
-        .settings = settings, .n_settings = options->n_settings, .folder = engine->folder};
+    ElaborateOptions elaborate_options = {.settings = settings,
+                                          .n_settings = options->n_settings,
+                                          .folder = engine->folder,
+                                          .misused = &engine->misused};
     return elaborate(&engine->arena, engine->diags, engine->library, engine->source,
                      &elaborate_options);
 }
@@ -469,20 +480,33 @@ bool mecha_format(Engine *engine, Text name, Text text, Builder *out) {
 
 /* ---- the library ---- */
 
+/* Methods, and the functions that are meant for recipes; those beside methods are their inner
+ * parts. */
+static bool is_offered(const Definition *definition, Text file) {
+    return (definition->kind == DEFINITION_METHOD && definition->method->rules == NULL) ||
+           (definition->kind == DEFINITION_FUNCTION &&
+            text_starts(file, TEXT("<stdlib>/functions/")));
+}
+
 const MechaMethod *mecha_methods(Engine *engine, size_t *count) {
-    const Definition *const *all = library_all(engine->library, count);
-    MechaMethod *methods = arena_array(&engine->arena, MechaMethod, *count + 1);
-    for (size_t i = 0; i < *count; i++) {
+    size_t n;
+    const Definition *const *all = library_all(engine->library, &n);
+    MechaMethod *methods = arena_array(&engine->arena, MechaMethod, n + 1);
+    *count = 0;
+    for (size_t i = 0; i < n; i++) {
         const Ast *syntax = all[i]->syntax;
         const Source *source = diags_find(engine->diags, syntax->span.source);
+        if (!is_offered(all[i], source->name))
+            continue;
         Builder signature = {0};
         syntax_signature(all[i]->syntax, &signature);
-        methods[i] = (MechaMethod){.name = all[i]->name,
-                                   .signature = text_copy(&engine->arena, builder_view(&signature)),
-                                   .doc = syntax->doc,
-                                   .file = source->name,
-                                   .source = {source->text.data + syntax->span.begin,
-                                              syntax->span.end - syntax->span.begin}};
+        methods[(*count)++] =
+            (MechaMethod){.name = all[i]->name,
+                          .signature = text_copy(&engine->arena, builder_view(&signature)),
+                          .doc = syntax->doc,
+                          .file = source->name,
+                          .source = {source->text.data + syntax->span.begin,
+                                     syntax->span.end - syntax->span.begin}};
         builder_free(&signature);
     }
     return methods;

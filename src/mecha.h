@@ -67,6 +67,14 @@ bool mecha_load_file(Engine *engine, const char *path);
 
 /* The names of the loaded recipe's parameters. The array lives as long as the engine. */
 const Text *mecha_parameters(Engine *engine, size_t *count);
+/* The page of the loaded recipe: its opening comment, and its parameters with their types, ranges
+ * and defaults. */
+void mecha_page(Engine *engine, Builder *out);
+/* The text of the loaded recipe. */
+const Source *mecha_source(const Engine *engine);
+/* Whether mecha_prepare failed for a parameter that is missing, misspelt or of the wrong type:
+ * wrong usage of the recipe. */
+bool mecha_misused(const Engine *engine);
 
 /* Everything but the evaluation: names, spaces, headers of the models, keys, shapes, programs,
  * memory. Silent when all is well. */
@@ -92,8 +100,8 @@ void mecha_explain(Engine *engine, Builder *out);
  * said in it. */
 bool mecha_compile(Engine *engine, Builder *out);
 
-/* The recipe TEXT laid out as it should be (`mecha fmt`); needs nothing loaded. False, after errors,
- * where it is no recipe. */
+/* The recipe TEXT laid out as it should be (`mecha fmt`); needs nothing loaded. False, after
+ * errors, where it is no recipe. */
 bool mecha_format(Engine *engine, Text name, Text text, Builder *out);
 
 /* One method of the library, for `mecha methods`. */

@@ -35,6 +35,9 @@ int command_info(Arguments *arguments);
 int command_methods(Arguments *arguments);
 int command_help(Arguments *arguments);
 
+/* `mecha PLAN --help`: the recipe's own page. */
+int recipe_page(const Arguments *arguments);
+
 /* `mecha help` without a topic, and `mecha help COMMAND`. */
 void help_overview(void);
 void help_on_command(const Command *command);

@@ -48,9 +48,13 @@ static int act(const Command *command, char **words, int n_words) {
     Arguments arguments = {0};
     int status = STATUS_USAGE;
     if (options_parse(&arguments, command, words, n_words)) {
-        if (arguments.help)
+        bool recipe =
+            arguments.help && command->bit == COMMAND_RUN && arguments.operands.count == 1;
+        if (arguments.help && !recipe)
             help_on_command(command);
-        status = arguments.help ? STATUS_DONE : command->act(&arguments);
+        status = recipe           ? recipe_page(&arguments)
+                 : arguments.help ? STATUS_DONE
+                                  : command->act(&arguments);
     }
     options_free(&arguments);
     return status;

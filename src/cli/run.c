@@ -4,11 +4,31 @@
 
 #include <string.h>
 
+/* A parameter that is missing or wrong: what is wrong with it, then the recipe's page. */
+static int misused(Engine *engine, const Arguments *arguments) {
+    Builder page = {0};
+    report(engine, arguments);
+    mecha_page(engine, &page);
+    fprintf(stderr, "\n%s", page.data);
+    builder_free(&page);
+    return STATUS_USAGE;
+}
+
 static int prepare(Engine *engine, const Arguments *arguments) {
     int status = load_recipe(engine, arguments);
-    if (status == STATUS_DONE && !mecha_prepare(engine))
-        status = STATUS_FAULT;
-    return status;
+    if (status != STATUS_DONE || mecha_prepare(engine))
+        return status;
+    return mecha_misused(engine) && !arguments->json ? misused(engine, arguments) : STATUS_FAULT;
+}
+
+int recipe_page(const Arguments *arguments) {
+    Engine *engine = mecha_open(&arguments->engine);
+    Builder page = {0};
+    bool loaded = mecha_load_file(engine, arguments->operands.items[0]);
+    if (loaded)
+        mecha_page(engine, &page);
+    print_result(&page);
+    return close_engine(engine, arguments, loaded ? STATUS_DONE : STATUS_FAULT);
 }
 
 int command_check(Arguments *arguments) {

@@ -836,6 +836,10 @@ static Item evaluate(const Frame *frame, const Ast *ast) {
 
 /* ---- parameters ---- */
 
+static void misuse(const Elaborator *elaborator) {
+    *elaborator->options->misused = true;
+}
+
 static const Setting *find_setting(const Elaborator *elaborator, Text name) {
     const Setting *found = NULL;
     for (size_t i = 0; i < elaborator->options->n_settings; i++)
@@ -955,13 +959,16 @@ static void run_parameter(const Frame *frame, const Ast *ast) {
     NodeId value = NODE_NONE;
     if (setting != NULL) {
         value = read_setting(elaborator, type, setting->value, ast->name_span);
-        if (value == NODE_NONE)
+        if (value == NODE_NONE) {
+            misuse(elaborator);
             diag_error(elaborator->diags, ast->name_span,
                        "--%.*s takes a value of type %.*s, not '%.*s'", TEXT_ARG(ast->text),
                        TEXT_ARG(type), TEXT_ARG(text_printable(elaborator->arena, setting->value)));
+        }
     } else if (ast->a != NULL) {
         value = default_value(frame, ast, type);
     } else {
+        misuse(elaborator);
         diag_error(elaborator->diags, ast->name_span, "the recipe needs a value for '%.*s'",
                    TEXT_ARG(ast->text));
         diag_hint(elaborator->diags, "give it: --%.*s %s", TEXT_ARG(ast->text),
@@ -969,6 +976,7 @@ static void run_parameter(const Frame *frame, const Ast *ast) {
     }
     if (value != NODE_NONE && ast->c != NULL && !in_range(frame, ast->c, value)) {
         Text range = source_text(elaborator, ast->c->span);
+        misuse(elaborator);
         diag_error(elaborator->diags, ast->name_span, "the value of '%.*s' is not in %.*s",
                    TEXT_ARG(ast->text), TEXT_ARG(range));
         value = NODE_NONE;
@@ -984,6 +992,7 @@ static void check_settings(const Elaborator *elaborator) {
         if (elaborator->setting_used[i])
             continue;
         Text name = elaborator->options->settings[i].name;
+        misuse(elaborator);
         diag_error(elaborator->diags, SPAN_NONE,
                    "unknown option '--%.*s': the recipe has no such parameter", TEXT_ARG(name));
         Text nearest = nearest_name(name, names.items, names.count);

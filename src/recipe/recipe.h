@@ -52,6 +52,7 @@ typedef struct ElaborateOptions {
     const Setting *settings;
     size_t n_settings;
     Text folder;
+    bool *misused; /* becomes true where a parameter is missing, unknown or of the wrong type */
 } ElaborateOptions;
 
 /* The graph of a source in either dialect. Mistakes are reported; NULL if there was one. */
