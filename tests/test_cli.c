@@ -247,6 +247,51 @@ START_TEST(methods_are_listed_and_shown) {
 }
 END_TEST
 
+/* --- Faults: one message each, and nothing left behind. */
+
+static const struct {
+    const char *recipe, *output, *message;
+} faults[] = {
+    {"weigthed_sum(a, b)", "o.safetensors",
+     "unknown function or method 'weigthed_sum'\n    3 | weigthed_sum(a, b)\n"
+     "      | ^^^^^^^^^^^^ did you mean 'weighted_sum'?\n"},
+    {"weighted_sum(a, b, alpah = 1)", "o.safetensors", "'weighted_sum' has no parameter 'alpah'"},
+    {"a + b", "o.safetensors", "this adds 2 whole models"},
+    {"a - b", "o.safetensors", "the result is a delta, not a weight"},
+    {"model(\"c.safetensors\")", "o.safetensors", "there is no file 'c.safetensors'"},
+    {"model(\"page.safetensors\")", "o.safetensors",
+     "page.safetensors: is no safetensors file but an HTML page"},
+    {"weighted_sum(a, model(\"other.safetensors\"))", "o.safetensors",
+     "tensors of the shapes [3] and [4] do not go together"},
+    {"a", "absent/o.safetensors",
+     "absent/o.safetensors: can't be written: No such file or directory"},
+    {"a", ".", ".: is a folder, no regular file"},
+    {"a", "blend.mecha", "blend.mecha: exists and is no safetensors file; --force replaces it"},
+    {"a", "a.safetensors", "--force"},
+};
+
+START_TEST(faults_are_told_once_and_leave_nothing) {
+    Builder recipe = {0};
+    builder_format(&recipe, "a = model(\"a.safetensors\")\nb = model(\"b.safetensors\")\n%s\n",
+                   faults[_i].recipe);
+    write_text(folder, "page.safetensors", "<!DOCTYPE html>\n<html><body>Sign in</body></html>\n");
+    write_model(folder, "other.safetensors", &(TestTensor){"x", 4, 1}, 1);
+    RunOptions options = here();
+    options.input = recipe.data;
+    size_t entries = count_entries(folder);
+    Run run = run_mecha(&options, "run", "-", "-o", faults[_i].output);
+    ck_assert_int_eq(run.status, 1);
+    ck_assert_msg(strstr(run.error, faults[_i].message) != NULL, "%s", run.error);
+    const char *first = strstr(run.error, "error: ");
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_null(strstr(first + 1, "error: "));
+    ck_assert_str_eq(run.output, "");
+    ck_assert_uint_eq(count_entries(folder), entries);
+    run_free(&run);
+    builder_free(&recipe);
+}
+END_TEST
+
 /* --- Streams. */
 
 START_TEST(a_closed_pipe_ends_quietly) {
@@ -319,11 +364,11 @@ START_TEST(interrupts_leave_nothing_behind) {
     write_model(folder, "a.safetensors", &(TestTensor){"w", 3000000, 1}, 1);
     write_model(folder, "b.safetensors", &(TestTensor){"w", 3000000, 2}, 1);
     expect_script(
-        "mkdir out; size=$(stat -c %s a.safetensors)\n"
+        "mkdir out\n"
         "for i in $(seq 0 24); do\n"
         "    rm -f out/*\n"
         "    \"$MECHA\" run -q blend.mecha --metadata none -o out/out.safetensors 2>log &\n"
-        "    sleep 0.00$(printf %02d $i); kill -TERM $!; { wait $!; } 2>>log; s=$?\n"
+        "    sleep 0.0$(printf %02d $i); kill -TERM $! 2>>log; { wait $!; } 2>>log; s=$?\n"
         "    case $s.$(ls out) in 143.|143.out.safetensors|0.out.safetensors) ;;\n"
         "        *) echo status $s; ls out; cat log ;; esac\n"
         "    [ ! -e out/out.safetensors ] || \"$MECHA\" info out/out.safetensors > info ||\n"
@@ -351,6 +396,8 @@ Suite *cli_suite(void) {
     tcase_add_test(tests, fmt_prints_checks_and_rewrites);
     tcase_add_test(tests, info_tells_about_models);
     tcase_add_test(tests, methods_are_listed_and_shown);
+    tcase_add_loop_test(tests, faults_are_told_once_and_leave_nothing, 0,
+                        sizeof faults / sizeof *faults);
     tcase_add_test(tests, a_closed_pipe_ends_quietly);
     tcase_add_test(tests, a_closed_pipe_does_not_stop_a_run);
     tcase_add_test(tests, results_that_cannot_be_written_are_told);

@@ -1,0 +1,116 @@
+/* What must not break the program: long chains, many models, few descriptors, any number of
+ * threads. */
+#include "base/text.h"
+#include "run.h"
+#include "tests.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHAIN = 100000, MODELS = 500 };
+
+static char *folder;
+
+static void set_up(void) {
+    folder = scratch_open();
+    setenv("MECHA", mecha_binary(), 1);
+    write_model(folder, "a.safetensors", (TestTensor[]){{"x", 3, 1}, {"y", 70000, -9}}, 2);
+    write_model(folder, "b.safetensors", (TestTensor[]){{"x", 3, 5}, {"y", 70000, 8}}, 2);
+}
+
+static void tear_down(void) {
+    scratch_close(folder);
+}
+
+static void expect_quiet(const char *script) {
+    RunOptions options = {.folder = folder, .seconds = 200};
+    Run run = run_shell(&options, script);
+    ck_assert_msg(run.status == 0 && run.error_size == 0, "status %d\n%.2000s", run.status,
+                  run.error);
+    run_free(&run);
+}
+
+static void add_step(Builder *recipe, int step) {
+    builder_format(recipe, "merge \"weighted_sum\" &%d &%d 0.%03d\n", step ? step + 1 : 0, step % 2,
+                   step % 900 + 1);
+}
+
+START_TEST(a_long_chain_needs_no_deep_stack) {
+    Builder recipe = {0};
+    builder_add(&recipe, TEXT("version 0.1.0\nmodel \"a.safetensors\"\nmodel \"b.safetensors\"\n"));
+    for (int i = 0; i < CHAIN; i++)
+        add_step(&recipe, i);
+    write_file(folder, "chain.mecha", recipe.data, recipe.size);
+    write_model(folder, "a.safetensors", &(TestTensor){"x", 3, 1}, 1);
+    expect_quiet("ulimit -s 256; \"$MECHA\" check chain.mecha &&\n"
+                 "\"$MECHA\" run -q chain.mecha -o out.safetensors");
+    ck_assert(path_exists(folder, "out.safetensors"));
+    builder_free(&recipe);
+}
+END_TEST
+
+START_TEST(many_models_need_few_descriptors) {
+    Builder recipe = {0};
+    builder_add(&recipe, TEXT("n_average("));
+    for (int i = 0; i < MODELS; i++) {
+        Builder name = {0};
+        builder_format(&name, "m%d.safetensors", i);
+        write_model(folder, name.data, &(TestTensor){"x", 3, (float)i}, 1);
+        builder_format(&recipe, "%smodel(\"%s\")", i ? ", " : "", name.data);
+        builder_free(&name);
+    }
+    builder_add(&recipe, TEXT(")\n"));
+    write_file(folder, "many.mecha", recipe.data, recipe.size);
+    expect_quiet("ulimit -n 64; \"$MECHA\" run -q many.mecha --metadata none -o out.safetensors");
+    char *path = path_in(folder, "out.safetensors");
+    size_t size;
+    char *bytes = read_file(path, &size);
+    float average;
+    ck_assert_uint_gt(size, 3 * sizeof average);
+    memcpy(&average, bytes + size - 3 * sizeof average, sizeof average);
+    ck_assert_float_eq(average, (MODELS - 1) / 2.0f);
+    free(bytes);
+    free(path);
+    builder_free(&recipe);
+}
+END_TEST
+
+static const char *const recipes[] = {
+    "weighted_sum(a, b, alpha = 0.3)",
+    "slerp(a, b, alpha = 0.3)",
+    "a + ties_sum(b - a, 0.5 * (b - a), k = 0.3)",
+};
+
+START_TEST(threads_do_not_change_a_byte) {
+    Builder recipe = {0};
+    builder_format(&recipe, "a = model(\"a.safetensors\")\nb = model(\"b.safetensors\")\n%s\n",
+                   recipes[_i]);
+    write_text(folder, "plan.mecha", recipe.data);
+    expect_quiet("for j in 1 2 7; do \"$MECHA\" run -q plan.mecha -j $j -o $j.safetensors; done\n"
+                 "cmp 1.safetensors 2.safetensors >&2; cmp 1.safetensors 7.safetensors >&2");
+    builder_free(&recipe);
+}
+END_TEST
+
+START_TEST(memory_limits_do_not_change_a_byte) {
+    write_text(folder, "plan.mecha",
+               "ties_sum(model(\"a.safetensors\") - model(\"b.safetensors\"), "
+               "model(\"a.safetensors\") - model(\"b.safetensors\"))\n");
+    expect_quiet("\"$MECHA\" run -q plan.mecha --space delta -o 1.safetensors\n"
+                 "\"$MECHA\" run -q plan.mecha --space delta --memory 16M -o 2.safetensors\n"
+                 "cmp 1.safetensors 2.safetensors >&2");
+}
+END_TEST
+
+Suite *limits_suite(void) {
+    Suite *suite = suite_create("limits");
+    TCase *tests = tcase_create("limits");
+    tcase_set_timeout(tests, 240);
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, a_long_chain_needs_no_deep_stack);
+    tcase_add_test(tests, many_models_need_few_descriptors);
+    tcase_add_loop_test(tests, threads_do_not_change_a_byte, 0, sizeof recipes / sizeof *recipes);
+    tcase_add_test(tests, memory_limits_do_not_change_a_byte);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
