@@ -106,9 +106,10 @@ static DType stored_dtype(const Schedule *schedule, uint32_t output, DType natur
                                                                    : natural;
 }
 
-static void optimise_class(Schedule *schedule, Class *class, Program *program,
-                           LowerRoot *roots, uint32_t n_roots) {
+static void optimise_class(Schedule *schedule, Class *class, Program *program, Compute compute) {
     const Group *group = &schedule->groups[class->group];
+    LowerRoot *roots = class->roots;
+    uint32_t n_roots = group->n_outputs;
     RootSpec *specs = arena_array(schedule->arena, RootSpec, n_roots + 1);
     uint32_t n = 0;
     for (uint32_t i = 0; i < n_roots; i++) {
@@ -116,11 +117,12 @@ static void optimise_class(Schedule *schedule, Class *class, Program *program,
             continue;
         DType stored = stored_dtype(schedule, group->outputs[i], roots[i].dtype);
         /* Asked for by name a dtype is a cast; integers that are kept round to nearest. */
-        ValueId value = stored != roots[i].dtype ? program_quantise(program, roots[i].value, stored) : roots[i].value;
+        ValueId value = stored != roots[i].dtype ? program_quantise(program, roots[i].value, stored)
+                                                 : roots[i].value;
         roots[i].dtype = stored;
         specs[n++] = (RootSpec){value, stored};
     }
-    OptimiseOptions options = {.compute = schedule->options.compute,
+    OptimiseOptions options = {.compute = compute,
                                .hold_bytes =
                                    schedule->options.memory / 4 / schedule->options.threads,
                                .key_elements = schedule->largest};
@@ -133,12 +135,13 @@ static bool lower_class(Schedule *schedule, Class *class, Text key) {
     Program *program =
         program_new(schedule->arena, class->leaves.same_shape ? &class->leaves.shape : NULL);
     class->roots = arena_array(schedule->arena, LowerRoot, group->n_outputs);
-    bool ok = lower(schedule->arena, schedule->diags, group->region, key, &class->leaves,
-                    schedule->options.compute, program, class->roots);
+    Compute compute = schedule->options.compute;
+    bool ok = lower(schedule->arena, schedule->diags, group->region, key, &class->leaves, &compute,
+                    program, class->roots);
     for (uint32_t i = 0; i < group->n_outputs; i++)
         class->roots[i].present &= class->wanted[i];
     if (ok)
-        optimise_class(schedule, class, program, class->roots, group->n_outputs);
+        optimise_class(schedule, class, program, compute);
     class->exact = !ok || !class->passes->any_shape;
     program_free(program);
     return ok;

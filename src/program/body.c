@@ -1,4 +1,5 @@
 /* The interpreter of method bodies: reads a body once per class of keys and builds what it says. */
+#include "kernel/functions.h"
 #include "program/term.h"
 
 #include <math.h>
@@ -99,10 +100,19 @@ static bool spoiled(const Term *terms, uint32_t n, Term *out) {
     return out->kind != TERM_NULL;
 }
 
+/* Known numbers decide about shapes, where the last bit of a logarithm may matter: it is rounded as
+ * well as can be, where loops over tensors are content with a bound. */
+static double fold_number(OpCode op, double a, double b, double c) {
+    if (op != OP_LOG || !(a > 0 && a < INFINITY))
+        return uniform_op(op, a, b, c);
+    Pair exact = log_pair(a);
+    return exact.high + exact.low;
+}
+
 static Term fold_map(OpCode op, const Term *terms) {
     uint32_t n = op_info[op].arity;
     double value =
-        uniform_op(op, terms[0].number, n > 1 ? terms[1].number : 0, n > 2 ? terms[2].number : 0);
+        fold_number(op, terms[0].number, n > 1 ? terms[1].number : 0, n > 2 ? terms[2].number : 0);
     bool truth = (op >= OP_EQ && op <= OP_LE) || (op >= OP_AND && op <= OP_ISFINITE);
     bool whole = op == OP_ADD || op == OP_SUB || op == OP_MUL || op == OP_NEG || op == OP_ABS ||
                  op == OP_MIN || op == OP_MAX || op == OP_SIGN;
@@ -206,6 +216,16 @@ static Term lower_binary(Lower *lower, const Ast *ast) {
     return left;
 }
 
+/* A where the condition holds, else B; item by item of lists. */
+static Term choose(Lower *lower, Term condition, Term a, Term b, Span span) {
+    if (a.kind != TERM_LIST || b.kind != TERM_LIST || a.n_items != b.n_items)
+        return lower_map(lower, OP_WHERE, (Term[]){condition, a, b}, span);
+    Term *items = arena_array(lower->arena, Term, a.n_items + 1);
+    for (uint32_t i = 0; i < a.n_items; i++)
+        items[i] = choose(lower, condition, a.items[i], b.items[i], span);
+    return (Term){.kind = TERM_LIST, .items = items, .n_items = a.n_items};
+}
+
 /* A condition that is known chooses a branch; one that is a single value of a tensor, later,
  * between both. */
 static Term lower_if(Lower *lower, const Ast *ast) {
@@ -224,8 +244,8 @@ static Term lower_if(Lower *lower, const Ast *ast) {
                   "where(condition, a, b) chooses element by element; any(…) and all(…) make one");
         return failed;
     }
-    Term choice[3] = {condition, lower_expression(lower, ast->b), lower_expression(lower, ast->c)};
-    return lower_map(lower, OP_WHERE, choice, ast->span);
+    Term yes = lower_expression(lower, ast->b), no = lower_expression(lower, ast->c);
+    return choose(lower, condition, yes, no, ast->span);
 }
 
 /* ---- lists ---- */
@@ -430,7 +450,8 @@ static bool fits_type(Lower *lower, const Method *method, uint32_t p, Term term,
     return !wrong;
 }
 
-/* A number that stands for a tensor is a scalar of f32, whatever the compute type, as in sd-mecha. */
+/* A number that stands for a tensor is a scalar of f32, whatever the compute type, as in sd-mecha.
+ */
 static Term as_parameter(const Parameter *parameter, Term term) {
     if (parameter->type == PARAMETER_TENSOR && term.kind == TERM_NUMBER)
         term.number = (float)term.number;
@@ -444,7 +465,8 @@ Term lower_method(Lower *lower, const Method *method, const Term *arguments, Spa
             lower->locals.count = frame;
             return term_poison;
         }
-        push_local(lower, method->parameters[p].name, as_parameter(&method->parameters[p], arguments[p]));
+        push_local(lower, method->parameters[p].name,
+                   as_parameter(&method->parameters[p], arguments[p]));
     }
     return run_body(lower, method->body, method->scope, frame, span);
 }
@@ -570,10 +592,8 @@ static Term lower_repeat(Lower *lower, const Ast *ast) {
         if (!ok)
             return term_poison;
         for (uint32_t i = 0; i < n; i++)
-            state[i] =
-                is_known(finished)
-                    ? next[i]
-                    : lower_map(lower, OP_WHERE, (Term[]){finished, state[i], next[i]}, ast->span);
+            state[i] = is_known(finished) ? next[i]
+                                          : choose(lower, finished, state[i], next[i], ast->span);
         finished = lower_map(lower, OP_OR, (Term[]){finished, done, done}, ast->span);
         if (is_known(finished) && finished.number != 0)
             break;

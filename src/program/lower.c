@@ -457,13 +457,13 @@ static bool lower_root(Lower *lower, Term term, LowerRoot *root) {
 }
 
 bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const KeyLeaves *leaves,
-           Compute compute, Program *program, LowerRoot *roots) {
+           Compute *compute, Program *program, LowerRoot *roots) {
     size_t errors = diag_errors(diags);
     Lower state = {.arena = arena,
                    .diags = diags,
                    .solved = region->solved,
                    .program = program,
-                   .compute = compute,
+                   .compute = *compute,
                    .key = key,
                    .leaves = leaves,
                    .call = NODE_NONE};
@@ -475,5 +475,7 @@ bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const Key
         ok = ok && lower_root(&state, terms[i], &roots[i]);
     }
     vector_free(&state.locals);
+    if (state.precise)
+        *compute = COMPUTE_F64;
     return ok && diag_errors(diags) == errors;
 }

@@ -43,9 +43,10 @@ void region_leaves(const Region *region, Text key, bool (*lacks)(void *context, 
 /* Whether two keys have one class; EXACT compares shapes as well. */
 bool leaves_equal(const Solved *solved, const KeyLeaves *a, const KeyLeaves *b, bool exact);
 
-/* The program of a class, by one of its keys. ROOTS: those given to region_new. False after errors.
+/* The program of a class, by one of its keys. ROOTS: those given to region_new. COMPUTE is the type
+ * of the run's arithmetic, and becomes that of the class, which may ask for f64. False after errors.
  */
 bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const KeyLeaves *leaves,
-           Compute compute, Program *program, LowerRoot *roots);
+           Compute *compute, Program *program, LowerRoot *roots);
 
 #endif

@@ -49,6 +49,7 @@ typedef struct Lower {
     const ConversionRule *rule; /* being applied, or NULL */
     const Term *sources;        /* the values of the keys that it reads */
     uint32_t depth;             /* of bodies calling methods */
+    bool precise;               /* something asked for f64 */
 } Lower;
 
 Term term_number(double number, NumberKind kind);
