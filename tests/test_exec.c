@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 enum { MOST = 8, CHUNK = CHUNK_TILES * TILE_ELEMENTS };
@@ -123,20 +124,23 @@ static size_t size_of(DType dtype) {
     return dtype_info[dtype].bits / 8;
 }
 
-/* A leaf of the case with the given numbers, which the dtype must hold. */
+/* A leaf of the case with the given numbers, which the dtype must hold; in shared memory, which
+ * keeps its contents when pages are given back, as files do. */
 static void add_leaf(Case *c, DType dtype, Shape shape, const double *values) {
     Tensor *leaf = &c->leaves[c->list.n_leaves++];
     *leaf = (Tensor){.name = TEXT("leaf"), .dtype = dtype, .shape = shape};
     leaf->count = shape_count(&shape);
     leaf->bytes = leaf->count * size_of(dtype);
-    unsigned char *data = malloc(leaf->bytes + 1);
+    unsigned char *data =
+        mmap(NULL, leaf->bytes + 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(data, MAP_FAILED);
     kernels_best()->table[COMPUTE_F64].store[dtype](data, values, leaf->count);
     leaf->data = data;
 }
 
 static void case_end(Case *c) {
     for (uint32_t i = 0; i < c->list.n_leaves; i++)
-        free((void *)c->leaves[i].data);
+        munmap((void *)c->leaves[i].data, c->leaves[i].bytes + 1);
     arena_free(&c->arena);
 }
 
@@ -865,6 +869,39 @@ START_TEST(selections_agree_with_sorting) {
 }
 END_TEST
 
+static void check_bracket(const KernelTable *table, Compute compute, size_t n) {
+    double counts[4] = {0}, low = -1, high = 2;
+    float singles[100], kept_singles[101];
+    double doubles[100], kept_doubles[101], expected[100];
+    size_t n_expected = 0;
+    for (size_t i = 0; i < n; i++) {
+        double x = i % 23 == 7 ? NAN : (double)(i * 37 % 17) / 2 - 3;
+        singles[i] = (float)(doubles[i] = x);
+        counts[0] += x < low, counts[1] += x <= low, counts[2] += x < high, counts[3] += x <= high;
+        if (x > low && x < high)
+            expected[n_expected++] = x;
+    }
+    uint64_t found[4] = {5, 5, 5, 5};
+    bool single = compute == COMPUTE_F32;
+    size_t n_kept = table->bracket(found, single ? (void *)kept_singles : (void *)kept_doubles,
+                                   single ? (void *)singles : (void *)doubles, n, low, high);
+    ck_assert_uint_eq(n_kept, n_expected);
+    for (size_t i = 0; i < n_kept; i++)
+        ck_assert_double_eq(single ? kept_singles[i] : kept_doubles[i], expected[i]);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_uint_eq(found[i], (uint64_t)counts[i] + 5);
+}
+
+START_TEST(every_build_brackets_alike) {
+    const Kernels *const *builds;
+    size_t n_builds = kernels_available(&builds);
+    for (size_t i = 0; i < n_builds; i++)
+        for (size_t n = 0; n <= 100; n++)
+            for (int compute = 0; compute < 2; compute++)
+                check_bracket(&builds[i]->table[compute], (Compute)compute, n);
+}
+END_TEST
+
 /* Shows a selector all of A, sweep after sweep, and returns how many it took. */
 static unsigned sweep_until_decided(Selector *selector, const float *a, size_t n) {
     static float room[TILE_ELEMENTS];
@@ -1287,6 +1324,7 @@ Suite *exec_suite(void) {
     tcase_add_loop_test(tests, stores_follow_their_strides, 0, 2 * N_STORES);
     tcase_add_test(tests, copies_are_bytes);
     tcase_add_loop_test(tests, selections_agree_with_sorting, 0, 2 * SPREAD_COUNT);
+    tcase_add_test(tests, every_build_brackets_alike);
     tcase_add_test(tests, misleading_samples_cost_sweeps_not_exactness);
     tcase_add_test(tests, good_samples_take_one_sweep);
     tcase_add_test(tests, nans_come_last);

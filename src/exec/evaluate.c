@@ -10,6 +10,8 @@
 enum {
     BATCH_TASKS = 64, /* small tasks that a thread takes at once, */
     BATCH_ELEMENTS = CHUNK_TILES * TILE_ELEMENTS,
+    READ_AHEAD = 64 << 20,  /* bytes of the leaves of tasks to come */
+    ADVISE_LEAST = 1 << 16, /* bytes of a leaf that are worth a system call */
     PROGRESS_NANOSECONDS = 50 * 1000 * 1000
 };
 
@@ -22,6 +24,8 @@ typedef struct Evaluation {
     atomic_bool stopping;
 
     uint32_t next_task;
+    uint32_t next_ahead;  /* the first task whose leaves were not asked for yet */
+    uint64_t bytes_ahead; /* of those that were, but whose task was not begun */
     Job *jobs; /* as many as threads: a thread begins a task only when none has a chunk left, so
                   each other active job has a thread of its own */
     Job *idle;
@@ -280,6 +284,13 @@ static Batch next_batch(const Evaluation *evaluation) {
     return batch;
 }
 
+static uint64_t leaf_bytes(const Task *task) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < task->passes->n_leaves; i++)
+        sum += task->leaves[i]->bytes;
+    return sum;
+}
+
 /* Whether a batch was taken; with the lock. */
 static bool take_batch(Evaluation *evaluation, Batch *batch) {
     if (evaluation->idle == NULL || evaluation->next_task == evaluation->plan->n_tasks)
@@ -294,12 +305,37 @@ static bool take_batch(Evaluation *evaluation, Batch *batch) {
     return true;
 }
 
+/* The system starts to read what comes next while this thread computes. */
+static Batch next_ahead(Evaluation *evaluation, const Batch *taken) {
+    const Plan *plan = evaluation->plan;
+    for (uint32_t i = taken->begin; i < taken->end && i < evaluation->next_ahead; i++)
+        evaluation->bytes_ahead -= leaf_bytes(&plan->tasks[i]);
+    if (evaluation->next_ahead < taken->end)
+        evaluation->next_ahead = taken->end;
+    Batch ahead = {.begin = evaluation->next_ahead};
+    while (evaluation->next_ahead < plan->n_tasks && evaluation->bytes_ahead < READ_AHEAD)
+        evaluation->bytes_ahead += leaf_bytes(&plan->tasks[evaluation->next_ahead++]);
+    ahead.end = evaluation->next_ahead;
+    return ahead;
+}
+
+static void read_ahead(const Evaluation *evaluation, const Batch *ahead) {
+    for (uint32_t i = ahead->begin; i < ahead->end; i++) {
+        const Task *task = &evaluation->plan->tasks[i];
+        for (uint32_t j = 0; j < task->passes->n_leaves; j++)
+            if (task->leaves[j]->bytes >= ADVISE_LEAST)
+                model_will_need(task->leaves[j], 0, task->leaves[j]->bytes);
+    }
+}
+
 /* With the lock. A task that is published is the only one of its batch. */
 static void work_batch(Worker *worker, Batch batch) {
     Evaluation *evaluation = worker->evaluation;
     Job *job = evaluation->idle;
     evaluation->idle = job->next;
+    Batch ahead = next_ahead(evaluation, &batch);
     pthread_mutex_unlock(&evaluation->lock);
+    read_ahead(evaluation, &ahead);
     Advance result = ADVANCE_COMPLETE;
     for (uint32_t i = batch.begin; i < batch.end && result == ADVANCE_COMPLETE; i++) {
         job_begin(job, i);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 enum {
+    DROP_LEAST = 1 << 16,     /* bytes of a leaf that are worth giving back */
     COPY_CHUNK = 1 << 20,     /* bytes; a multiple of every element */
     SELECT_MEMORY = 4 << 20,  /* bytes that the selections of a pass keep, */
     SELECT_SMALL = SELECT_ALL /* but room for so many elements each */
@@ -312,11 +313,21 @@ static bool conclude(Job *job) {
     return true;
 }
 
+/* Gives back the leaves' pages: left to the end, one thread would do that for all of the files. */
+static void drop_leaves(const Job *job) {
+    const Task *task = job->frame.task;
+    for (uint32_t i = 0; i < task->passes->n_leaves; i++)
+        if (task->leaves[i]->bytes >= DROP_LEAST)
+            model_done_with(task->leaves[i], 0, task->leaves[i]->bytes);
+}
+
 JobStep job_next(Job *job, Machine *machine) {
     if (job->open && !conclude(job))
         return JOB_SWEEP;
-    if (job->pass == job->frame.task->passes->n_passes)
+    if (job->pass == job->frame.task->passes->n_passes) {
+        drop_leaves(job);
         return JOB_COMPLETE;
+    }
     if (open_pass(job, machine))
         return JOB_SWEEP;
     job->failure = TEXT("not enough memory for its buffers");

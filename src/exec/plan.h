@@ -18,7 +18,8 @@ typedef struct TaskOutput {
 typedef struct Task {
     const PassList *passes;
     const Shape *shape;          /* of SHAPE_ID_KEY where passes->any_shape */
-    const Tensor *const *leaves; /* by slot */
+    const Tensor *const *leaves; /* by slot; in a reader's map: pages are given back
+                                    (model_done_with), which private memory would not survive */
     const TaskOutput *outputs;   /* by root */
     uint64_t key;    /* identifies the key, for random draws: XXH3 of its name, unseeded */
     uint32_t origin; /* the caller's number for it */

@@ -9,8 +9,9 @@ enum {
     SAMPLE_SHARE = 32      /* one element of so many, between the two */
 };
 
-/* Standard errors of the sampled rank to either side. */
-static const double BRACKET_MARGIN = 4.5;
+/* Standard errors of the sampled rank to either side: wider brackets miss more seldom, but hold
+ * more. A miss costs a sweep. */
+static const double BRACKET_MARGIN = 3.5;
 
 static unsigned key_width(Compute compute) {
     return compute == COMPUTE_F64 ? 64 : 32;
@@ -172,39 +173,6 @@ void selector_bracket(Selector *selector) {
 
 /* --- Sweeps --------------------------------------------------------------------------------- */
 
-/* Elements that are compared at once before any of them is kept; a constant, so that the loop
- * becomes vector code. */
-enum { BLOCK = 64 };
-
-/* Counts N elements against LOW and HIGH, and copies those between to KEPT; returns how many. */
-#define DEFINE_BRACKET(name, type)                                                                 \
-    static size_t name(BracketCounts *counts, type *kept, const type *a, size_t n, type low,       \
-                       type high) {                                                                \
-        size_t n_kept = 0;                                                                         \
-        for (size_t begin = 0; begin < n; begin += BLOCK, a += BLOCK) {                            \
-            size_t size = n - begin < BLOCK ? n - begin : BLOCK;                                   \
-            uint32_t below_low = 0, to_low = 0, below_high = 0, to_high = 0;                       \
-            for (size_t i = 0; i < size; i++) {                                                    \
-                below_low += a[i] < low;                                                           \
-                to_low += a[i] <= low;                                                             \
-                below_high += a[i] < high;                                                         \
-                to_high += a[i] <= high;                                                           \
-            }                                                                                      \
-            counts->below_low += below_low;                                                        \
-            counts->to_low += to_low;                                                              \
-            counts->below_high += below_high;                                                      \
-            counts->to_high += to_high;                                                            \
-            for (size_t i = 0; i < size && below_high > to_low; i++) {                             \
-                kept[n_kept] = a[i];                                                               \
-                n_kept += (a[i] > low) & (a[i] < high);                                            \
-            }                                                                                      \
-        }                                                                                          \
-        return n_kept;                                                                             \
-    }
-
-DEFINE_BRACKET(bracket_f32, float)
-DEFINE_BRACKET(bracket_f64, double)
-
 static void keep(Selector *selector, const void *elements, size_t n) {
     if (n == 0)
         return;
@@ -215,22 +183,15 @@ static void keep(Selector *selector, const void *elements, size_t n) {
     memcpy(kept_at(selector, at), elements, n * element_bytes(selector->compute));
 }
 
-static void take_bracket(Selector *selector, BracketCounts *counts, const void *elements, size_t n,
-                         void *room) {
-    size_t n_kept =
-        selector->compute == COMPUTE_F64
-            ? bracket_f64(counts, room, elements, n, selector->low, selector->high)
-            : bracket_f32(counts, room, elements, n, (float)selector->low, (float)selector->high);
-    keep(selector, room, n_kept);
-}
-
 void selector_take(Selector *selector, SelectCounts *counts, const void *elements, size_t n,
                    void *room) {
+    const KernelTable *table = &selector->kernels->table[selector->compute];
     if (selector->state == SELECT_BRACKET)
-        take_bracket(selector, &counts->bracket, elements, n, room);
+        keep(selector, room,
+             table->bracket(counts->bracket, room, elements, n, selector->low, selector->high));
     else
-        selector->kernels->table[selector->compute].histogram(
-            counts->bins, elements, n, selector->prefix, selector->shift, selector->bits);
+        table->histogram(counts->bins, elements, n, selector->prefix, selector->shift,
+                         selector->bits);
 }
 
 static void add(_Atomic uint64_t *sum, uint64_t value) {
@@ -240,10 +201,8 @@ static void add(_Atomic uint64_t *sum, uint64_t value) {
 
 void selector_add(Selector *selector, const SelectCounts *counts) {
     if (selector->state == SELECT_BRACKET) {
-        add(&selector->counts[0], counts->bracket.below_low);
-        add(&selector->counts[1], counts->bracket.to_low);
-        add(&selector->counts[2], counts->bracket.below_high);
-        add(&selector->counts[3], counts->bracket.to_high);
+        for (size_t i = 0; i < 4; i++)
+            add(&selector->counts[i], counts->bracket[i]);
     } else if (selector->state == SELECT_HISTOGRAM) {
         for (size_t i = 0; i < SELECT_BINS; i++)
             add(&selector->bins[i], counts->bins[i]);

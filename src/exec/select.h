@@ -29,11 +29,6 @@ typedef enum SelectState {
     SELECT_DECIDED
 } SelectState;
 
-/* How many elements are below low, at most low, below high, at most high. */
-typedef struct BracketCounts {
-    uint64_t below_low, to_low, below_high, to_high;
-} BracketCounts;
-
 typedef struct Selector {
     const Kernels *kernels;
     Compute compute;
@@ -42,7 +37,7 @@ typedef struct Selector {
     double result;     /* once decided */
 
     double low, high;
-    _Atomic uint64_t counts[4]; /* BracketCounts */
+    _Atomic uint64_t counts[4]; /* as BracketLoop has them */
     void *kept;                 /* in the compute type */
     size_t capacity;
     _Atomic uint64_t n_kept; /* above capacity: the rest was lost */
@@ -55,7 +50,7 @@ typedef struct Selector {
 
 /* What a thread counts by itself during a chunk; all zero at its beginning. */
 typedef union SelectCounts {
-    BracketCounts bracket;
+    uint64_t bracket[4];
     uint32_t bins[SELECT_BINS];
 } SelectCounts;
 

@@ -571,7 +571,8 @@ static void reductions_begin(Work *work, uint64_t chunk) {
 static void selections_begin(const Work *work) {
     for (uint32_t i = 0; i < work->frame->pass->n_selections; i++) {
         bool histogram = work->frame->selectors[i].state == SELECT_HISTOGRAM;
-        memset(&work->counts[i], 0, histogram ? sizeof(SelectCounts) : sizeof(BracketCounts));
+        memset(&work->counts[i], 0,
+               histogram ? sizeof(SelectCounts) : sizeof work->counts[i].bracket);
     }
 }
 

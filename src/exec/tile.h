@@ -12,8 +12,8 @@
 #include <stdatomic.h>
 
 enum {
-    TILE_ELEMENTS = 2048,
-    CHUNK_TILES = 64, /* of a chunk, at least */
+    TILE_ELEMENTS = 4096,
+    CHUNK_TILES = 32, /* of a chunk, at least */
     CHUNK_LIMIT = 512 /* chunks of a pass, as each holds partial reductions */
 };
 

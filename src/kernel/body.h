@@ -7,6 +7,7 @@
 #define NAME(name)     name##_f32
 #define real           float
 #define bits_t         uint32_t
+#define masks_t        int32_t /* what a comparison of vectors of `real` has for elements */
 #define real_bits      f32_bits
 #define real_from_bits f32_from_bits
 #define MANTISSA       23
@@ -22,6 +23,7 @@
 #define NAME(name)     name##_f64
 #define real           double
 #define bits_t         uint64_t
+#define masks_t        int64_t
 #define real_bits      f64_bits
 #define real_from_bits f64_from_bits
 #define MANTISSA       52
@@ -352,6 +354,69 @@ static void NAME(histogram)(uint32_t *counts, const void *of, size_t n, uint64_t
     }
 }
 
+/* Vectors whose comparisons are masks of -1 and 0. */
+#define BRACKET_LANES 8
+typedef real NAME(lanes) __attribute__((vector_size(BRACKET_LANES * sizeof(real))));
+typedef masks_t NAME(masks) __attribute__((vector_size(BRACKET_LANES * sizeof(real))));
+
+INLINE uint64_t NAME(bracket_total)(const NAME(masks) * masks) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < BRACKET_LANES; i++)
+        total -= (uint64_t)(int64_t)(*masks)[i];
+    return total;
+}
+
+/* What is between is rare: only a group that holds some of it is looked at element by element. */
+INLINE size_t NAME(bracket_keep)(real *kept, const real *a, size_t n, real low, real high) {
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        kept[n_kept] = a[i];
+        n_kept += (a[i] > low) & (a[i] < high);
+    }
+    return n_kept;
+}
+
+INLINE bool NAME(bracket_any)(const NAME(masks) * masks) {
+    uint64_t words[sizeof *masks / sizeof(uint64_t)], any = 0;
+    memcpy(words, masks, sizeof words);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        any |= words[i];
+    return any != 0;
+}
+
+static size_t NAME(bracket)(uint64_t counts[4], void *to, const void *of, size_t n, double lowest,
+                            double highest) {
+    const real *a = of, low = (real)lowest, high = (real)highest;
+    NAME(masks) below_low = {0}, to_low = {0}, below_high = {0}, to_high = {0};
+    real *kept = to;
+    size_t i = 0;
+    for (; i + 2 * BRACKET_LANES <= n; i += 2 * BRACKET_LANES) {
+        NAME(lanes) x, y;
+        memcpy(&x, a + i, sizeof x);
+        memcpy(&y, a + i + BRACKET_LANES, sizeof y);
+        NAME(masks) x_low = x <= low, y_low = y <= low, x_high = x < high, y_high = y < high;
+        below_low += (x < low) + (y < low);
+        to_low += x_low + y_low;
+        below_high += x_high + y_high;
+        to_high += (x <= high) + (y <= high);
+        NAME(masks) between = (x_high & ~x_low) | (y_high & ~y_low);
+        if (NAME(bracket_any)(&between))
+            kept += NAME(bracket_keep)(kept, a + i, 2 * BRACKET_LANES, low, high);
+    }
+    counts[0] += NAME(bracket_total)(&below_low);
+    counts[1] += NAME(bracket_total)(&to_low);
+    counts[2] += NAME(bracket_total)(&below_high);
+    counts[3] += NAME(bracket_total)(&to_high);
+    kept += NAME(bracket_keep)(kept, a + i, n - i, low, high);
+    for (; i < n; i++) {
+        counts[0] += a[i] < low;
+        counts[1] += a[i] <= low;
+        counts[2] += a[i] < high;
+        counts[3] += a[i] <= high;
+    }
+    return (size_t)(kept - (real *)to);
+}
+
 /* Made from nothing */
 
 /* Counted in 32 bits, which all CPUs convert to floating point, from a base in double. */
@@ -412,6 +477,7 @@ static const KernelTable NAME(table) = {
     .reduce_columns = {REDUCE_KINDS(REDUCE_COLUMNS)},
     .expand = NAME(expand),
     .histogram = NAME(histogram),
+    .bracket = NAME(bracket),
     .iota = NAME(iota),
     .uniform = NAME(uniform),
     .normal = NAME(normal),
@@ -437,10 +503,12 @@ static const KernelTable NAME(table) = {
 #undef TRUTH
 #undef FUNCTION
 #undef RUN
+#undef BRACKET_LANES
 #undef EACH
 #undef NAME
 #undef real
 #undef bits_t
+#undef masks_t
 #undef real_bits
 #undef real_from_bits
 #undef MANTISSA

@@ -87,6 +87,12 @@ typedef void ColumnLoop(double *accumulators, const void *a, const void *b, size
 typedef void HistogramLoop(uint32_t *counts, const void *a, size_t n, uint64_t prefix,
                            unsigned shift, unsigned bits);
 
+/* Selection by a bracket: adds to COUNTS how many elements are below LOW, at most LOW, below HIGH,
+ * and at most HIGH, and copies those between the two, in their order, to KEPT, which has room for
+ * N. Returns how many. LOW and HIGH are numbers of the compute type; NaN is never below. */
+typedef size_t BracketLoop(uint64_t counts[4], void *kept, const void *a, size_t n, double low,
+                           double high);
+
 /* dst[i] = the value of `a` rounded to DTYPE and back (as cast to that dtype; floats nearest even,
  * integers towards zero, wrapping never: saturating, NaN to 0; BOOL 1 for all but 0). */
 typedef void QuantiseLoop(void *dst, const void *a, size_t n);
@@ -112,6 +118,7 @@ typedef struct KernelTable {
     ColumnLoop *reduce_columns[REDUCE_KIND_COUNT];
     ExpandLoop *expand;
     HistogramLoop *histogram;
+    BracketLoop *bracket;
     IotaLoop *iota;
     RandomLoop *uniform, *normal;
 } KernelTable;
