@@ -82,7 +82,8 @@ int close_engine(Engine *engine, const Arguments *arguments, int status) {
 static int output_error; /* errno of the first write to standard output that failed */
 
 void print_result(Builder *result) {
-    if (fwrite(result->data, 1, result->size, stdout) < result->size && !output_error)
+    size_t size = result->size;
+    if (size && fwrite(result->data, 1, size, stdout) < size && !output_error)
         output_error = errno;
     builder_free(result);
 }

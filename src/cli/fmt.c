@@ -32,7 +32,7 @@ static int deliver(const Arguments *arguments, const char *path, Text before, Bu
     if (arguments->write && changed && !replace_file(path, builder_view(after)))
         status = STATUS_FAULT;
     if (!arguments->check && !arguments->write)
-        fwrite(after->data, 1, after->size, stdout);
+        print_result(after);
     return status;
 }
 

@@ -1243,5 +1243,9 @@ Recipe *elaborate(Arena *arena, Diags *diags, Library *library, uint32_t source,
                    "%.*s makes nothing: it ends in no expression and saves nothing",
                    TEXT_ARG(text->name));
     settle_outputs(recipe);
-    return diag_errors(diags) == errors ? recipe : NULL;
+    if (diag_errors(diags) == errors)
+        return recipe;
+    build_free(recipe->build);
+    graph_free(recipe->graph);
+    return NULL;
 }
