@@ -158,10 +158,18 @@ static void retire(Evaluation *evaluation, Job *job, uint64_t memory) {
     pthread_cond_broadcast(&evaluation->changed);
 }
 
+/* Checks count only where the leaves are as they should be: without those that are not, they may
+ * well hold. */
 static void collect_hits(Worker *worker, const Job *job) {
+    const PassList *passes = job->frame.task->passes;
+    size_t before = worker->hits.count;
     for (size_t i = 0; i < job->non_finite.count; i++)
         if (atomic_load_explicit(&job->non_finite.items[i], memory_order_relaxed))
             vector_push(&worker->hits, (NonFinite){job->number, (uint32_t)i});
+    bool finite = worker->hits.count == before;
+    for (uint32_t i = 0; finite && i < passes->n_checks; i++)
+        if (job->uniforms.items[passes->checks[i]] == 0)
+            vector_push(&worker->hits, (NonFinite){job->number, passes->n_leaves + i});
 }
 
 /* What came of a thread's work on a job. */

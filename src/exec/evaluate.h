@@ -21,8 +21,8 @@ typedef struct EvaluateOptions {
     void *progress_context;
 } EvaluateOptions;
 
-/* A leaf that turned out to hold NaN or an infinity: what its task wrote is worthless, and has to
- * be done again without it. */
+/* A leaf that turned out to hold NaN or an infinity, or (from the number of leaves on) a check that
+ * failed: what its task wrote is worthless, and has to be done again without it. */
 typedef struct NonFinite {
     uint32_t task; /* index in the plan */
     uint32_t slot;

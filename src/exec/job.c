@@ -140,10 +140,14 @@ static double run_uniform(Job *job, const UniformInstr *instr) {
     return uniform_op((OpCode)instr->op, operands[0], operands[1], operands[2]);
 }
 
+static void run_code(Job *job, const UniformInstr *code, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++)
+        job->uniforms.items[code[i].dst] = run_uniform(job, &code[i]);
+}
+
 static void run_uniforms(Job *job, const Pass *pass) {
-    double *uniforms = job->uniforms.items;
-    for (uint32_t i = 0; i < pass->n_uniforms; i++)
-        uniforms[pass->uniforms[i].dst] = run_uniform(job, &pass->uniforms[i]);
+    const double *uniforms = job->uniforms.items;
+    run_code(job, pass->uniforms, pass->n_uniforms);
     size_t n = job->uniforms.count, size = compute_size(job->frame.compute);
     for (size_t i = 0; i < n; i++) {
         float rounded = (float)uniforms[i];
@@ -324,7 +328,9 @@ static void drop_leaves(const Job *job) {
 JobStep job_next(Job *job, Machine *machine) {
     if (job->open && !conclude(job))
         return JOB_SWEEP;
-    if (job->pass == job->frame.task->passes->n_passes) {
+    const PassList *passes = job->frame.task->passes;
+    if (job->pass == passes->n_passes) {
+        run_code(job, passes->ending, passes->n_ending);
         drop_leaves(job);
         return JOB_COMPLETE;
     }

@@ -12,8 +12,12 @@
 /* Keys that have one program. */
 typedef struct Class {
     uint32_t group;
-    KeyLeaves leaves;   /* of its first key */
-    bool exact;         /* serves only keys of the same shapes */
+    KeyLeaves leaves;          /* of its first key */
+    bool exact;                /* serves only keys of the same shapes */
+    const Assumption *refuted; /* what does not hold for its keys */
+    uint32_t n_refuted;
+    Assumption *checked; /* what its passes check, in order */
+    uint32_t n_checked;
     const bool *wanted; /* by output of the group: whether the key is among its keys */
     const PassList *passes;
     LowerRoot
@@ -34,6 +38,13 @@ typedef struct Excluded {
     Text key;
 } Excluded;
 
+/* What a program took for granted, wrongly for one key. */
+typedef struct Refuted {
+    Text key;
+    uint32_t group;
+    Assumption assumption;
+} Refuted;
+
 struct Schedule {
     Arena *arena;
     Diags *diags;
@@ -46,6 +57,7 @@ struct Schedule {
     VECTOR(Task) tasks;
     VECTOR(KeyTask) keys; /* Task.origin numbers these */
     VECTOR(Excluded) excluded;
+    VECTOR(Refuted) refuted;
     VECTOR(OutputTensor) * tensors; /* by output */
     Output *outputs;
     uint64_t largest; /* elements of the largest tensor */
@@ -86,13 +98,22 @@ typedef struct WantedClass {
     uint32_t group;
     const KeyLeaves *leaves;
     const bool *outputs;
+    const Assumption *refuted;
+    uint32_t n_refuted;
 } WantedClass;
+
+static bool same_assumptions(const Class *class, const WantedClass *want) {
+    bool same = class->n_refuted == want->n_refuted;
+    for (uint32_t i = 0; same && i < want->n_refuted; i++)
+        same = assumption_equal(&class->refuted[i], &want->refuted[i]);
+    return same;
+}
 
 static bool same_class(const void *context, const void *wanted, uint32_t item) {
     const Schedule *schedule = context;
     const WantedClass *want = wanted;
     const Class *class = &schedule->classes.items[item];
-    return class->group == want->group &&
+    return class->group == want->group && same_assumptions(class, want) &&
            memcmp(class->wanted, want->outputs, schedule->groups[class->group].n_outputs) == 0 &&
            leaves_equal(schedule->solved, &class->leaves, want->leaves, class->exact);
 }
@@ -106,11 +127,12 @@ static DType stored_dtype(const Schedule *schedule, uint32_t output, DType natur
                                                                    : natural;
 }
 
-static void optimise_class(Schedule *schedule, Class *class, Program *program, Compute compute) {
+static void optimise_class(Schedule *schedule, Class *class, Program *program,
+                           const Lowering *lowering) {
     const Group *group = &schedule->groups[class->group];
     LowerRoot *roots = class->roots;
     uint32_t n_roots = group->n_outputs;
-    RootSpec *specs = arena_array(schedule->arena, RootSpec, n_roots + 1);
+    RootSpec *specs = arena_array(schedule->arena, RootSpec, n_roots + lowering->n_assumptions + 1);
     uint32_t n = 0;
     for (uint32_t i = 0; i < n_roots; i++) {
         if (!roots[i].present)
@@ -122,7 +144,14 @@ static void optimise_class(Schedule *schedule, Class *class, Program *program, C
         roots[i].dtype = stored;
         specs[n++] = (RootSpec){value, stored};
     }
-    OptimiseOptions options = {.compute = compute,
+    class->checked = arena_array(schedule->arena, Assumption, lowering->n_assumptions + 1);
+    for (uint32_t i = 0; i < lowering->n_assumptions; i++) {
+        if (lowering->assumptions[i].holds == VALUE_NONE)
+            continue;
+        class->checked[class->n_checked++] = lowering->assumptions[i];
+        specs[n++] = (RootSpec){lowering->assumptions[i].holds, DTYPE_NONE};
+    }
+    OptimiseOptions options = {.compute = lowering->compute,
                                .hold_bytes =
                                    schedule->options.memory / 4 / schedule->options.threads,
                                .key_elements = schedule->largest};
@@ -135,13 +164,16 @@ static bool lower_class(Schedule *schedule, Class *class, Text key) {
     Program *program =
         program_new(schedule->arena, class->leaves.same_shape ? &class->leaves.shape : NULL);
     class->roots = arena_array(schedule->arena, LowerRoot, group->n_outputs);
-    Compute compute = schedule->options.compute;
-    bool ok = lower(schedule->arena, schedule->diags, group->region, key, &class->leaves, &compute,
-                    program, class->roots);
+    Lowering lowering = {.compute = schedule->options.compute,
+                         .roots = class->roots,
+                         .refuted = class->refuted,
+                         .n_refuted = class->n_refuted};
+    bool ok = lower(schedule->arena, schedule->diags, group->region, key, &class->leaves, &lowering,
+                    program);
     for (uint32_t i = 0; i < group->n_outputs; i++)
         class->roots[i].present &= class->wanted[i];
     if (ok)
-        optimise_class(schedule, class, program, compute);
+        optimise_class(schedule, class, program, &lowering);
     class->exact = !ok || !class->passes->any_shape;
     program_free(program);
     return ok;
@@ -156,15 +188,31 @@ static const bool *wanting_outputs(Schedule *schedule, const KeyTask *key) {
     return wanted;
 }
 
+static void find_refuted(Schedule *schedule, const KeyTask *key, WantedClass *wanted) {
+    VECTOR(Assumption) found = {0};
+    for (size_t i = 0; i < schedule->refuted.count; i++)
+        if (schedule->refuted.items[i].group == key->group &&
+            text_equal(schedule->refuted.items[i].key, key->key))
+            vector_push(&found, schedule->refuted.items[i].assumption);
+    wanted->refuted = arena_copy(schedule->arena, found.items, found.count * sizeof *found.items);
+    wanted->n_refuted = (uint32_t)found.count;
+    vector_free(&found);
+}
+
 /* The class of a key by its leaves, made if it is new. */
 static const Class *find_class(Schedule *schedule, const KeyTask *key, const KeyLeaves *leaves) {
     const bool *outputs = wanting_outputs(schedule, key);
     WantedClass wanted = {key->group, leaves, outputs};
+    find_refuted(schedule, key, &wanted);
     uint32_t found =
         index_find(&schedule->class_index, leaves->hash, same_class, schedule, &wanted);
     if (found != INDEX_NONE)
         return &schedule->classes.items[found];
-    Class class = {.group = key->group, .leaves = *leaves, .wanted = outputs};
+    Class class = {.group = key->group,
+                   .leaves = *leaves,
+                   .wanted = outputs,
+                   .refuted = wanted.refuted,
+                   .n_refuted = wanted.n_refuted};
     class.leaves.items =
         arena_copy(schedule->arena, leaves->items, leaves->count * sizeof *leaves->items);
     lower_class(schedule, &class, key->key);
@@ -345,6 +393,7 @@ void schedule_free(Schedule *schedule) {
     vector_free(&schedule->tasks);
     vector_free(&schedule->keys);
     vector_free(&schedule->excluded);
+    vector_free(&schedule->refuted);
     index_free(&schedule->class_index);
 }
 
@@ -374,6 +423,10 @@ static void exclude(Schedule *schedule, const Plan *last, const NonFinite *hit) 
                  TEXT_ARG(text_printable(schedule->arena, leaf->key)),
                  TEXT_ARG(text_printable(schedule->arena, model->path)));
     arena_free(&scratch);
+}
+
+static void refute(Schedule *schedule, const KeyTask *key, const Assumption *assumption) {
+    vector_push(&schedule->refuted, (Refuted){key->key, key->group, *assumption});
 }
 
 static uint64_t tensor_bytes(DType dtype, const Shape *shape) {
@@ -440,7 +493,10 @@ Plan *schedule_again(Schedule *schedule, const Plan *last, const NonFinite *hits
         /* Slots are those of the leaves before anything of this key is excluded, so the last goes
          * first. */
         for (size_t k = i; k < next; k++)
-            exclude(schedule, last, &hits[k]);
+            if (hits[k].slot < old->passes->n_leaves)
+                exclude(schedule, last, &hits[k]);
+            else
+                refute(schedule, key, &before.checked[hits[k].slot - old->passes->n_leaves]);
         Class after = *make_task(schedule, key, old->origin, &again);
         if (replace_roots(schedule, old, &before, &after, &again))
             tasks[n_tasks++] = again;

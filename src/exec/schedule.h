@@ -34,10 +34,10 @@ void schedule_free(Schedule *schedule); /* what is not in the arena */
 /* The plan; its outputs have no writers yet. */
 Plan *schedule_plan(Schedule *schedule);
 
-/* A plan for what has to be done again without the leaves that turned out to hold no finite values
- * (told by task and slot of the last plan). Outputs' tensors that lose their value are dropped,
- * those that change their shape are changed. NULL where nothing is left to be done. Warns, once a
- * tensor. *FAILED after errors. */
+/* A plan for what has to be done again without the leaves that turned out to hold no finite values,
+ * or without what was taken for granted (both told by task and slot of the last plan). Outputs'
+ * tensors that lose their value are dropped, those that change their shape are changed. NULL where
+ * nothing is left to be done. Warns, once a tensor. *FAILED after errors. */
 Plan *schedule_again(Schedule *schedule, const Plan *last, const NonFinite *hits, size_t n_hits,
                      bool *failed);
 

@@ -722,6 +722,20 @@ static const Shape *list_shapes(const Fusion *fusion) {
     return shapes;
 }
 
+/* What the checks still need after the last pass. */
+static void emit_checks(Emission *emission, PassList *list) {
+    const Fusion *fusion = emission->fusion;
+    uint32_t n = (uint32_t)fusion->checks.count;
+    uint32_t *slots = arena_array(fusion->arena, uint32_t, n);
+    start_pass(emission);
+    for (uint32_t i = 0; i < n; i++)
+        slots[i] = uniform_slot(emission, fusion->checks.items[i]);
+    list->checks = slots;
+    list->n_checks = n;
+    list->ending = KEEP(fusion->arena, emission->uniforms);
+    list->n_ending = (uint32_t)emission->uniforms.count;
+}
+
 static PassList *list_passes(const Emission *emission, const RootSpec *roots, uint32_t n_roots) {
     const Fusion *fusion = emission->fusion;
     Arena *arena = fusion->arena;
@@ -802,6 +816,7 @@ PassList *emit_passes(Fusion *fusion, const RootSpec *roots, uint32_t n_roots) {
             emit_tiles(&emission, draft);
     }
     PassList *list = list_passes(&emission, roots, n_roots);
+    emit_checks(&emission, list);
     emission_free(&emission);
     return list;
 }

@@ -156,6 +156,7 @@ void fusion_free(Fusion *fusion) {
     index_free(&fusion->index);
     vector_free(&fusion->sinks);
     vector_free(&fusion->copies);
+    vector_free(&fusion->checks);
     vector_free(&fusion->buffers);
 }
 
@@ -719,4 +720,8 @@ void fusion_root(Fusion *fusion, uint32_t output, RootSpec root) {
         sink_store(fusion, piece, PLACE_OUTPUT, output, root.dtype, context);
     }
     vector_free(&pieces);
+}
+
+void fusion_check(Fusion *fusion, ValueId value) {
+    vector_push(&fusion->checks, instance_get(fusion, (Request){value, CONTEXT_UNIFORM}));
 }

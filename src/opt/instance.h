@@ -93,6 +93,7 @@ typedef struct Fusion {
     HashIndex index;
     VECTOR(Sink) sinks;
     VECTOR(CopyRun) copies;
+    VECTOR(uint32_t) checks; /* instances */
     VECTOR(BufferInfo) buffers;
 } Fusion;
 
@@ -101,6 +102,9 @@ void fusion_free(Fusion *fusion);
 
 /* Finds the sinks of one output and all that they need. */
 void fusion_root(Fusion *fusion, uint32_t output, RootSpec root);
+
+/* Finds all that a check needs. */
+void fusion_check(Fusion *fusion, ValueId value);
 
 uint32_t instance_operand(const Fusion *fusion, const Instance *instance, uint32_t i);
 /* A new buffer for the value. */

@@ -11,7 +11,8 @@
  * (opt/rows.c). */
 enum { ROW_LIMIT = 32768 };
 
-/* An output: a value, and the dtype it is stored as. */
+/* An output: a value, and the dtype it is stored as. After all outputs come the checks, values of
+ * one element without a dtype (PassList.checks). */
 typedef struct RootSpec {
     ValueId value;
     DType dtype;

@@ -226,6 +226,30 @@ static Term choose(Lower *lower, Term condition, Term a, Term b, Span span) {
     return (Term){.kind = TERM_LIST, .items = items, .n_items = a.n_items};
 }
 
+/* The value of a term of one element, as one of shape []. */
+static ValueId single_value(Lower *lower, Term term) {
+    return program_reshape(lower->program, term_value(lower, term), SHAPE_ID_SCALAR);
+}
+
+/* One branch lacks the key: whether it has a value depends on the condition, and so on what only
+ * the evaluation sees. The branch that is there is taken for granted, until it turns out wrong. */
+static Term assume(Lower *lower, const Ast *ast, Term condition, Term yes, Term no) {
+    bool truth = no.kind == TERM_ABSENT;
+    Assumption assumption = {.call = lower->call, .place = ast};
+    for (size_t i = 0; i < lower->assumptions.count; i++)
+        assumption.occurrence += lower->assumptions.items[i].call == lower->call &&
+                                 lower->assumptions.items[i].place == ast;
+    Term holds =
+        truth ? condition
+              : lower_map(lower, OP_NOT, (Term[]){condition, condition, condition}, ast->span);
+    bool refuted = false;
+    for (uint32_t i = 0; i < lower->n_refuted; i++)
+        refuted |= assumption_equal(&lower->refuted[i], &assumption);
+    assumption.holds = refuted ? VALUE_NONE : single_value(lower, holds);
+    vector_push(&lower->assumptions, assumption);
+    return refuted ? term_absent : truth ? yes : no;
+}
+
 /* A condition that is known chooses a branch; one that is a single value of a tensor, later,
  * between both. */
 static Term lower_if(Lower *lower, const Ast *ast) {
@@ -245,6 +269,9 @@ static Term lower_if(Lower *lower, const Ast *ast) {
         return failed;
     }
     Term yes = lower_expression(lower, ast->b), no = lower_expression(lower, ast->c);
+    if ((yes.kind == TERM_ABSENT) != (no.kind == TERM_ABSENT) && yes.kind != TERM_POISON &&
+        no.kind != TERM_POISON)
+        return assume(lower, ast, condition, yes, no);
     return choose(lower, condition, yes, no, ast->span);
 }
 

@@ -456,14 +456,20 @@ static bool lower_root(Lower *lower, Term term, LowerRoot *root) {
     return true;
 }
 
+bool assumption_equal(const Assumption *a, const Assumption *b) {
+    return a->call == b->call && a->place == b->place && a->occurrence == b->occurrence;
+}
+
 bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const KeyLeaves *leaves,
-           Compute *compute, Program *program, LowerRoot *roots) {
+           Lowering *lowering, Program *program) {
     size_t errors = diag_errors(diags);
     Lower state = {.arena = arena,
                    .diags = diags,
                    .solved = region->solved,
                    .program = program,
-                   .compute = *compute,
+                   .compute = lowering->compute,
+                   .refuted = lowering->refuted,
+                   .n_refuted = lowering->n_refuted,
                    .key = key,
                    .leaves = leaves,
                    .call = NODE_NONE};
@@ -471,11 +477,15 @@ bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const Key
     uint32_t slot = 0;
     bool ok = evaluate_region(&state, region, key, &slot, terms);
     for (uint32_t i = 0; i < region->n_roots; i++) {
-        roots[i] = (LowerRoot){.node = region->roots[i]};
-        ok = ok && lower_root(&state, terms[i], &roots[i]);
+        lowering->roots[i] = (LowerRoot){.node = region->roots[i]};
+        ok = ok && lower_root(&state, terms[i], &lowering->roots[i]);
     }
+    lowering->assumptions =
+        arena_copy(arena, state.assumptions.items, state.assumptions.count * sizeof(Assumption));
+    lowering->n_assumptions = (uint32_t)state.assumptions.count;
+    vector_free(&state.assumptions);
     vector_free(&state.locals);
     if (state.precise)
-        *compute = COMPUTE_F64;
+        lowering->compute = COMPUTE_F64;
     return ok && diag_errors(diags) == errors;
 }

@@ -31,6 +31,18 @@ typedef struct LowerRoot {
     DType dtype; /* as the output keeps it under `auto` */
 } LowerRoot;
 
+/* What a program takes for granted: that of an `if` whose condition is a tensor and one of whose
+ * branches lacks the key, it is the other branch that counts. Known by the call, by the `if` in its
+ * method, and by how many times this was met before for the key. */
+typedef struct Assumption {
+    NodeId call;
+    const Ast *place;
+    uint32_t occurrence;
+    ValueId holds; /* [], not 0 where it is right; VALUE_NONE: it is known to be wrong */
+} Assumption;
+
+bool assumption_equal(const Assumption *a, const Assumption *b);
+
 /* The graph as lowering walks it: made once for all keys of a group of outputs. */
 typedef struct Region Region;
 Region *region_new(Arena *arena, const Solved *solved, const NodeId *roots, uint32_t n_roots);
@@ -43,10 +55,19 @@ void region_leaves(const Region *region, Text key, bool (*lacks)(void *context, 
 /* Whether two keys have one class; EXACT compares shapes as well. */
 bool leaves_equal(const Solved *solved, const KeyLeaves *a, const KeyLeaves *b, bool exact);
 
-/* The program of a class, by one of its keys. ROOTS: those given to region_new. COMPUTE is the type
- * of the run's arithmetic, and becomes that of the class, which may ask for f64. False after errors.
- */
+/* What a program is lowered with, and what became of it. */
+typedef struct Lowering {
+    Compute compute;  /* the type of the run's arithmetic; becomes that of the class, which may ask
+                         for f64 */
+    LowerRoot *roots; /* those given to region_new: an array to be filled */
+    const Assumption *refuted; /* not to be taken for granted again */
+    uint32_t n_refuted;
+    const Assumption *assumptions; /* set, in the arena */
+    uint32_t n_assumptions;
+} Lowering;
+
+/* The program of a class, by one of its keys. False after errors. */
 bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const KeyLeaves *leaves,
-           Compute *compute, Program *program, LowerRoot *roots);
+           Lowering *lowering, Program *program);
 
 #endif

@@ -168,7 +168,12 @@ typedef struct RootInfo {
 typedef struct PassList {
     const Pass *passes;
     uint32_t n_passes;
-    /* Run after the last pass: nothing depends on it. */
+    /* Run after the last pass, for the checks: each is a uniform slot, and 0 in it says that
+     * something which the program takes for granted does not hold. */
+    const UniformInstr *ending;
+    uint32_t n_ending;
+    const uint32_t *checks;
+    uint32_t n_checks;
     const BufferInfo *buffers;
     uint32_t n_buffers;
     const double *constants; /* uniform slots 0 .. n_constants - 1 start with these */

@@ -228,4 +228,8 @@ void passes_dump(const PassList *passes, Builder *out) {
         dump_buffer(passes, i, out);
     for (uint32_t i = 0; i < passes->n_passes; i++)
         dump_pass(passes, i, out);
+    for (uint32_t i = 0; i < passes->n_ending; i++)
+        dump_uniform(&passes->ending[i], out);
+    for (uint32_t i = 0; i < passes->n_checks; i++)
+        builder_format(out, "check u%u\n", passes->checks[i]);
 }

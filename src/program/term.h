@@ -50,6 +50,9 @@ typedef struct Lower {
     const Term *sources;        /* the values of the keys that it reads */
     uint32_t depth;             /* of bodies calling methods */
     bool precise;               /* something asked for f64 */
+    VECTOR(Assumption) assumptions;
+    const Assumption *refuted; /* those that have turned out to be wrong */
+    uint32_t n_refuted;
 } Lower;
 
 Term term_number(double number, NumberKind kind);
