@@ -259,7 +259,9 @@ static Recipe *elaborate_stage(Engine *engine) {
 
 static Solved *solve_stage(Engine *engine) {
     SolveOptions options = {.models_dirs = engine->options->models_dirs,
-                            .n_models_dirs = engine->options->n_models_dirs};
+                            .n_models_dirs = engine->options->n_models_dirs,
+                            .strict = engine->options->strict,
+                            .allow_unused = engine->options->allow_unused};
     if (!option_space(engine, &options.space))
         return NULL;
     return solve(&engine->arena, engine->diags, engine->recipe, &options);

@@ -692,14 +692,48 @@ Term lower_expression(Lower *lower, const Ast *ast) {
     }
 }
 
-Term lower_rule(Lower *lower, const Method *method, const ConversionRule *rule,
-                const Term *sources) {
+/* In a rule, operands that are constants go by their names, and so do placeholders. */
+static void push_rule_names(Lower *lower, const Node *node, const ConversionRule *rule) {
+    const Graph *graph = lower->solved->recipe->graph;
+    for (uint32_t i = 0; i < node->n_operands; i++) {
+        const Node *operand = graph_node(graph, graph_operands(graph, lower->call)[i]);
+        Text name =
+            node->method->parameters[method_operand(node->method, node->n_operands, i)].name;
+        if (operand->kind == NODE_NUMBER)
+            push_local(lower, name, term_number(operand->number, operand->number_kind));
+        else if (operand->kind == NODE_STRING)
+            push_local(lower, name, term_string(operand->text));
+        else if (operand->kind == NODE_NULL)
+            push_local(lower, name, term_null);
+    }
+    for (uint32_t i = 0; i < rule->n_variables; i++)
+        push_local(lower, rule->variables[i].name,
+                   rule->variables[i].is_number
+                       ? term_number(rule->variables[i].number, NUMBER_INT)
+                       : term_string(rule->variables[i].text));
+}
+
+/* The item of a rule's list that is for the key at hand. */
+static Term rule_output(Lower *lower, const ConversionRule *rule, Term result) {
+    if (rule->output < 0 || result.kind == TERM_POISON || result.kind == TERM_ABSENT)
+        return result;
+    if (result.kind == TERM_LIST && result.n_items == rule->rule->a->n_items)
+        return result.items[rule->output];
+    return lower_error(lower, rule->expression->span, "this is a list of %u values, one for each key",
+                       rule->rule->a->n_items);
+}
+
+Term lower_rule(Lower *lower, const Node *node, const ConversionRule *rule, const Term *sources) {
+    if (rule->expression == NULL)
+        return sources[0];
     Lower outer = *lower;
+    size_t frame = lower->locals.count;
     lower->rule = rule;
     lower->sources = sources;
+    push_rule_names(lower, node, rule);
     Term result =
-        run_body(lower, rule->rule->b, method->scope, lower->locals.count, rule->rule->span);
+        run_body(lower, rule->expression, node->method->scope, frame, rule->rule->span);
     lower->rule = outer.rule;
     lower->sources = outer.sources;
-    return result;
+    return rule_output(lower, rule, result);
 }

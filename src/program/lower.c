@@ -176,14 +176,36 @@ static void collect_model(Collector *collector, const Solved *solved, NodeId id,
 
 static void collect(Collector *collector, const Region *region, Text key);
 
+static void hash_shape(Collector *collector, const ConfigKey *key) {
+    if (key != NULL && key->shaped)
+        XXH3_64bits_update(collector->hash, key->shape.dims,
+                           key->shape.rank * sizeof *key->shape.dims);
+}
+
+/* What a rule makes of a key depends on its variables, and on the key's shape where it asks. */
+static void hash_rule(Collector *collector, const Solved *solved, NodeId id, Text key,
+                      const ConversionRule *rule) {
+    hash_number(collector, (uint64_t)(uintptr_t)rule->rule);
+    hash_number(collector, (uint64_t)rule->output);
+    for (uint32_t i = 0; i < rule->n_variables; i++)
+        if (rule->variables[i].used)
+            XXH3_64bits_update(collector->hash, rule->variables[i].text.data,
+                               rule->variables[i].text.size);
+    if (rule->asks_shape)
+        hash_shape(collector, solved_config_key(solved, id, key));
+}
+
 static void collect_conversion(Collector *collector, const Region *region, uint32_t at, Text key) {
-    const Node *node = graph_node(region->solved->recipe->graph, region->leaves[at]);
-    ConversionRule rule;
-    bool found =
-        region->operands[at] != NULL && conversion_find(collector->arena, node->method, key, &rule);
-    hash_number(collector, found ? (uint64_t)(uintptr_t)rule.rule : 0);
-    for (uint32_t i = 0; found && i < rule.n_sources; i++)
-        collect(collector, region->operands[at], rule.sources[i].key);
+    NodeId id = region->leaves[at];
+    const ConversionRule *rule =
+        region->operands[at] != NULL ? solved_rule(region->solved, id, key) : NULL;
+    if (rule == NULL) {
+        hash_number(collector, 0);
+        return;
+    }
+    hash_rule(collector, region->solved, id, key, rule);
+    for (uint32_t i = 0; i < rule->n_sources; i++)
+        collect(collector, region->operands[at], rule->sources[i].key);
 }
 
 static void collect(Collector *collector, const Region *region, Text key) {
@@ -290,22 +312,22 @@ static Term conversion_term(Evaluation *evaluation, uint32_t at, uint32_t *slot)
     const Region *region = evaluation->region;
     NodeId id = region->leaves[at];
     const Node *node = graph_node(lower->solved->recipe->graph, id);
-    ConversionRule rule;
     if (region->operands[at] == NULL)
         return lower_error(lower, node->span, "more than %d conversions of conversions",
                            CONVERSION_LIMIT);
-    if (!conversion_find(lower->arena, node->method, evaluation->key, &rule))
+    const ConversionRule *rule = solved_rule(lower->solved, id, evaluation->key);
+    if (rule == NULL)
         return term_absent;
-    Term *sources = arena_array(lower->arena, Term, rule.n_sources + 1);
+    Term *sources = arena_array(lower->arena, Term, rule->n_sources + 1);
     Term *roots = arena_array(lower->arena, Term, node->n_operands + 1);
-    for (uint32_t i = 0; i < rule.n_sources; i++) {
-        if (!evaluate_region(lower, region->operands[at], rule.sources[i].key, slot, roots))
+    for (uint32_t i = 0; i < rule->n_sources; i++) {
+        if (!evaluate_region(lower, region->operands[at], rule->sources[i].key, slot, roots))
             return term_poison;
-        sources[i] = roots[rule.sources[i].parameter];
+        sources[i] = roots[rule->sources[i].parameter];
     }
     NodeId call = lower->call;
     lower->call = id;
-    Term result = lower_rule(lower, node->method, &rule, sources);
+    Term result = lower_rule(lower, node, rule, sources);
     lower->call = call;
     return result;
 }

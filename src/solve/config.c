@@ -1,23 +1,47 @@
 /* Which nodes share their keys, and what keys those are: a model config's, or the structural ones.
  *
  * Nodes that meet in an operation are of one domain, except across parameters that name a config of
- * their own, and across conversions. */
+ * their own, and across conversions. The config of a domain is the one that it is said to have, or
+ * the one that explains the keys of all its models best, as in sd-mecha: those that know a tenth of
+ * a model's keys are its candidates, candidates are intersected, the lowest average share of
+ * unknown keys wins, and ties go to the last in alphabetical order. */
 #include "solve/solve.h"
 
+#include "base/vector.h"
 #include "solve/union.h"
+
+typedef struct Candidate {
+    const Config *config;
+    double unknown; /* sum over the sources */
+} Candidate;
+
+/* What is known of a domain's config while nodes are looked at. */
+typedef struct Choice {
+    const Config *said; /* by a hint, a parameter or a conversion */
+    NodeId said_by;
+    VECTOR(Candidate) candidates; /* in descending order of names */
+    uint32_t n_sources;           /* that were intersected */
+    NodeId first;                 /* of them */
+    const Config *first_best;
+    bool warned;
+} Choice;
 
 typedef struct ConfigSolver {
     Arena *arena;
     Diags *diags;
     Solved *solved;
+    const SolveOptions *options;
     const Graph *graph;
-    uint32_t *sets; /* union-find over nodes */
+    uint32_t *sets;  /* union-find over nodes */
+    Choice *choices; /* by domain */
 } ConfigSolver;
 
 static bool is_constant(const ConfigSolver *solver, NodeId id) {
     NodeKind kind = graph_node(solver->graph, id)->kind;
     return kind == NODE_NUMBER || kind == NODE_STRING || kind == NODE_NULL;
 }
+
+/* ---- domains ---- */
 
 /* Whether operand I of a node has the keys of the node's result. */
 static bool shares_keys(const Node *node, uint32_t i) {
@@ -56,34 +80,280 @@ static void number_domains(ConfigSolver *solver) {
         solved->domains[i].index.arena = solver->arena;
 }
 
-/* A config that a model or dict is said to have must exist. */
-static void check_hint(const ConfigSolver *solver, NodeId id) {
-    const Node *node = graph_node(solver->graph, id);
-    const Scope *scope = solver->solved->recipe->scope;
-    if (node->config.size == 0 || scope_find(scope, DEFINITION_CONFIG, node->config) != NULL)
+/* ---- configs that are said ---- */
+
+static void say(ConfigSolver *solver, NodeId id, Text name, NodeId by) {
+    if (name.size == 0)
         return;
-    diag_error(solver->diags, node->span, "unknown model config '%.*s'",
-               TEXT_ARG(text_printable(solver->arena, node->config)));
-    Text nearest = scope_nearest(scope, DEFINITION_CONFIG, node->config);
-    if (nearest.size > 0)
-        diag_hint(solver->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
+    Choice *choice = &solver->choices[solver->solved->domain_of[id]];
+    Span span = graph_node(solver->graph, by)->span;
+    const Config *config = configs_find(solver->solved->configs, name);
+    if (config == NULL) {
+        configs_unknown(solver->solved->configs, name, span);
+    } else if (choice->said == NULL) {
+        choice->said = config;
+        choice->said_by = by;
+    } else if (choice->said != config) {
+        diag_error(solver->diags, span, "keys of '%.*s' meet keys of '%.*s' here",
+                   TEXT_ARG(config->name), TEXT_ARG(choice->said->name));
+        diag_hint(solver->diags, "convert one of them: x as \"%.*s\"", TEXT_ARG(config->name));
+        diag_note(solver->diags, graph_node(solver->graph, choice->said_by)->span,
+                  "'%.*s' is wanted here", TEXT_ARG(choice->said->name));
+    }
 }
 
-bool solve_configs(Arena *arena, Diags *diags, Solved *solved) {
+static void find_said(ConfigSolver *solver, NodeId id) {
+    const Node *node = graph_node(solver->graph, id);
+    say(solver, id, node->config, id);
+    if (node->kind != NODE_CALL)
+        return;
+    say(solver, id, node->method->config, id);
+    for (uint32_t i = 0; i < node->n_operands; i++) {
+        NodeId operand = graph_operands(solver->graph, id)[i];
+        if (!is_constant(solver, operand) && !shares_keys(node, i))
+            say(solver, operand,
+                node->method->parameters[method_operand(node->method, node->n_operands, i)].config,
+                id);
+    }
+}
+
+/* ---- configs that fit ---- */
+
+/* Up to three names, for a message. */
+typedef struct Sample {
+    Builder text;
+    uint32_t count;
+} Sample;
+
+static void sample_add(Sample *sample, Text name) {
+    if (sample->count++ >= 3)
+        return;
+    builder_add(&sample->text, sample->count > 1 ? TEXT(", ") : TEXT(""));
+    builder_printable(&sample->text, name);
+}
+
+static const char *sample_text(Sample *sample) {
+    if (sample->count > 3)
+        builder_format(&sample->text, " and %u more", sample->count - 3);
+    return sample->text.data;
+}
+
+static Text source_name(const ConfigSolver *solver, NodeId id) {
+    const Model *model = solver->solved->models[id];
+    return model != NULL ? text_printable(solver->arena, model->path) : TEXT("this map");
+}
+
+/* The names of a model's tensors, or of the entries of a map of keys that hold no recipes. */
+static const Text *source_names(const ConfigSolver *solver, NodeId id, uint32_t *n) {
+    const Node *node = graph_node(solver->graph, id);
+    const Model *model = solver->solved->models[id];
+    uint32_t limit = model != NULL ? model->n_tensors : node->n_operands;
+    Text *names = arena_array(solver->arena, Text, limit + 1);
+    *n = 0;
+    for (uint32_t i = 0; i < limit; i++)
+        if (model != NULL)
+            names[(*n)++] = model->tensors[i].name;
+        else if (is_constant(solver, graph_operands(solver->graph, id)[i]))
+            names[(*n)++] = node->entries[i].first;
+    return names;
+}
+
+static ConfigMatches source_matches(const ConfigSolver *solver, NodeId id) {
+    const Model *model = solver->solved->models[id];
+    if (model != NULL)
+        return configs_match_model(solver->solved->configs, model);
+    uint32_t n;
+    const Text *names = source_names(solver, id, &n);
+    return configs_match(solver->solved->configs, names, n);
+}
+
+static void report_mismatch(ConfigSolver *solver, NodeId id, const Choice *choice,
+                            ConfigMatches matches) {
+    Configs *configs = solver->solved->configs;
+    uint32_t n;
+    const Text *names = source_names(solver, id, &n);
+    Sample extra = {0}, missing = {0};
+    for (uint32_t i = 0; i < n; i++)
+        if (config_find(configs, choice->said, names[i]) == INDEX_NONE)
+            sample_add(&extra, names[i]);
+    for (KeyId key = 0; key < choice->said->n_keys; key++)
+        if (!choice->said->keys[key].optional)
+            sample_add(&missing, choice->said->keys[key].name);
+    diag_error(solver->diags, graph_node(solver->graph, id)->span, "%.*s is no '%.*s'",
+               TEXT_ARG(source_name(solver, id)), TEXT_ARG(choice->said->name));
+    if (matches.count > 0)
+        diag_hint(solver->diags, "it looks like '%.*s'", TEXT_ARG(matches.items[0].config->name));
+    diag_note(solver->diags, graph_node(solver->graph, choice->said_by)->span,
+              "'%.*s' is wanted here", TEXT_ARG(choice->said->name));
+    if (extra.count > 0)
+        diag_note(solver->diags, SPAN_NONE, "keys that it does not know: %s", sample_text(&extra));
+    if (missing.count > 0)
+        diag_note(solver->diags, SPAN_NONE, "keys that it has: %s", sample_text(&missing));
+    builder_free(&extra.text);
+    builder_free(&missing.text);
+}
+
+static const ConfigMatch *find_match(ConfigMatches matches, const Config *config) {
+    for (uint32_t i = 0; i < matches.count; i++)
+        if (matches.items[i].config == config)
+            return &matches.items[i];
+    return NULL;
+}
+
+static const Config *best_match(ConfigMatches matches) {
+    const ConfigMatch *best = NULL;
+    for (uint32_t i = 0; i < matches.count; i++)
+        if (best == NULL || matches.items[i].unknown < best->unknown)
+            best = &matches.items[i];
+    return best != NULL ? best->config : NULL;
+}
+
+/* Inputs of different architectures have few keys in common, which is rarely what was meant. */
+static void warn_apart(ConfigSolver *solver, Choice *choice, NodeId id, const Config *best) {
+    if (choice->warned || best == NULL || choice->first_best == NULL || choice->first_best == best)
+        return;
+    choice->warned = true;
+    diag_warning(solver->diags, graph_node(solver->graph, id)->span,
+                 "%.*s looks like '%.*s', but %.*s like '%.*s': only their common keys are merged",
+                 TEXT_ARG(source_name(solver, id)), TEXT_ARG(best->name),
+                 TEXT_ARG(source_name(solver, choice->first)), TEXT_ARG(choice->first_best->name));
+}
+
+static void intersect(ConfigSolver *solver, Choice *choice, NodeId id, ConfigMatches matches) {
+    const Config *best = best_match(matches);
+    if (choice->n_sources++ == 0) {
+        choice->first = id;
+        choice->first_best = best;
+        for (uint32_t i = 0; i < matches.count; i++)
+            vector_push(&choice->candidates,
+                        (Candidate){matches.items[i].config, matches.items[i].unknown});
+        return;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < choice->candidates.count; i++) {
+        Candidate candidate = choice->candidates.items[i];
+        const ConfigMatch *match = find_match(matches, candidate.config);
+        if (match == NULL)
+            continue;
+        candidate.unknown += match->unknown;
+        choice->candidates.items[kept++] = candidate;
+    }
+    choice->candidates.count = kept;
+    if (kept == 0)
+        warn_apart(solver, choice, id, best);
+}
+
+/* A map of keys says by itself which it has; one of patterns goes with any. */
+static bool is_source(const ConfigSolver *solver, NodeId id) {
+    const Node *node = graph_node(solver->graph, id);
+    return solver->solved->models[id] != NULL ||
+           (node->kind == NODE_MAP && node->n_operands > 0 && node->entries[0].kind == ENTRY_KEY);
+}
+
+static void match_source(ConfigSolver *solver, NodeId id) {
+    if (!is_source(solver, id))
+        return;
+    Choice *choice = &solver->choices[solver->solved->domain_of[id]];
+    bool hinted = graph_node(solver->graph, id)->config.size > 0;
+    if (choice->said != NULL && hinted)
+        return; /* believed */
+    ConfigMatches matches = source_matches(solver, id);
+    if (choice->said == NULL)
+        intersect(solver, choice, id, matches);
+    else if (find_match(matches, choice->said) == NULL)
+        report_mismatch(solver, id, choice, matches);
+}
+
+static void choose(ConfigSolver *solver, uint32_t domain) {
+    Choice *choice = &solver->choices[domain];
+    const Candidate *best = NULL;
+    for (size_t i = 0; i < choice->candidates.count; i++)
+        if (best == NULL || choice->candidates.items[i].unknown < best->unknown)
+            best = &choice->candidates.items[i];
+    solver->solved->domains[domain].config = choice->said != NULL ? choice->said
+                                             : best != NULL       ? best->config
+                                                                  : NULL;
+    vector_free(&choice->candidates);
+}
+
+/* ---- models against their config ---- */
+
+static void warn_unknown_keys(ConfigSolver *solver, NodeId id, const Config *config) {
+    uint32_t n;
+    const Text *names = source_names(solver, id, &n);
+    Sample extra = {0};
+    for (uint32_t i = 0; i < n; i++)
+        if (config_find(solver->solved->configs, config, names[i]) == INDEX_NONE)
+            sample_add(&extra, names[i]);
+    if (extra.count > 0)
+        diag_warning(solver->diags, graph_node(solver->graph, id)->span,
+                     "%.*s has keys that '%.*s' does not know; they are left out: %s",
+                     TEXT_ARG(source_name(solver, id)), TEXT_ARG(config->name),
+                     sample_text(&extra));
+    builder_free(&extra.text);
+}
+
+static bool has_key(const ConfigSolver *solver, NodeId id, const ConfigKey *key) {
+    if (solver->solved->models[id] != NULL)
+        return solved_tensor(solver->solved, id, key->name) != NULL;
+    const Node *node = graph_node(solver->graph, id);
+    for (uint32_t i = 0; i < node->n_operands; i++)
+        if (text_equal(node->entries[i].first, key->name))
+            return true;
+    return false;
+}
+
+static void check_mandatory_keys(ConfigSolver *solver, NodeId id, const Config *config) {
+    Sample missing = {0};
+    for (KeyId key = 0; key < config->n_keys; key++)
+        if (!config->keys[key].optional && !has_key(solver, id, &config->keys[key]))
+            sample_add(&missing, config->keys[key].name);
+    if (missing.count > 0)
+        diag_error(solver->diags, graph_node(solver->graph, id)->span,
+                   "%.*s lacks keys of '%.*s': %s", TEXT_ARG(source_name(solver, id)),
+                   TEXT_ARG(config->name), sample_text(&missing));
+    builder_free(&missing.text);
+}
+
+static void check_source(ConfigSolver *solver, NodeId id) {
+    const Config *config = solver->solved->domains[solver->solved->domain_of[id]].config;
+    if (config == NULL || !is_source(solver, id))
+        return;
+    /* Of a network, what changes nothing is counted with the conversion that uses it. */
+    if (!config_is_network(config))
+        warn_unknown_keys(solver, id, config);
+    if (solver->options->strict)
+        check_mandatory_keys(solver, id, config);
+}
+
+/* ---- all of it ---- */
+
+static void each_node(ConfigSolver *solver, void (*visit)(ConfigSolver *solver, NodeId id)) {
+    for (NodeId id = 0; id < graph_count(solver->graph); id++)
+        if (solver->solved->reached[id])
+            visit(solver, id);
+}
+
+bool solve_configs(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options) {
     size_t errors = diag_errors(diags);
     uint32_t n = graph_count(solved->recipe->graph);
     ConfigSolver solver = {.arena = arena,
                            .diags = diags,
                            .solved = solved,
+                           .options = options,
                            .graph = solved->recipe->graph,
                            .sets = union_new(arena, n)};
     /* A set's name is its smallest node; whether that one is reached must speak for all, so
      * unreached ones stay apart. */
-    for (NodeId id = 0; id < n; id++)
-        if (solved->reached[id]) {
-            check_hint(&solver, id);
-            join_operands(&solver, id);
-        }
+    each_node(&solver, join_operands);
     number_domains(&solver);
+    solver.choices = arena_array(arena, Choice, solved->n_domains + 1);
+    each_node(&solver, find_said);
+    if (diag_errors(diags) == errors)
+        each_node(&solver, match_source);
+    for (uint32_t i = 0; i < solved->n_domains; i++)
+        choose(&solver, i);
+    if (diag_errors(diags) == errors)
+        each_node(&solver, check_source);
     return diag_errors(diags) == errors;
 }

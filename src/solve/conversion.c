@@ -1,10 +1,11 @@
 #include "solve/conversion.h"
 
-#include "base/vector.h"
+#include "solve/structure.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { PLACEHOLDER_LIMIT = 8 };
+enum { PLACEHOLDER_LIMIT = 8, RULES_LIMIT = 1 << 16 };
 
 typedef struct Placeholder {
     Text name, match;
@@ -14,6 +15,38 @@ typedef struct Match {
     Placeholder items[PLACEHOLDER_LIMIT];
     uint32_t count;
 } Match;
+
+/* A key of the target, found from the keys of the source, and what its pattern matched. */
+typedef struct Made {
+    Text key;
+    Match match;
+} Made;
+
+/* A rule as the loops around it leave it. */
+typedef struct Rule {
+    const Ast *syntax;
+    Text pattern; /* of one of its outputs */
+    int output;
+    Text source; /* of a renaming; else data is NULL */
+    const Variable *variables;
+    uint32_t n_variables;
+    bool asks_shape;
+    /* Where the pattern writes what it matches in another way, keys cannot be taken apart; they are
+     * made from all keys of the source instead. */
+    bool is_made;
+    VECTOR(Made) made;
+    HashIndex made_index;
+} Rule;
+
+struct Conversion {
+    Arena *arena;
+    Diags *diags;
+    Configs *configs;
+    const Method *method;
+    VECTOR(Rule) rules;
+};
+
+/* ---- patterns ---- */
 
 static const Placeholder *find_placeholder(const Match *match, Text name) {
     for (uint32_t i = 0; i < match->count; i++)
@@ -41,23 +74,37 @@ static Text drop(Text text, size_t n) {
     return (Text){text.data + n, text.size - n};
 }
 
+/* The part of a pattern in front of its first placeholder. */
+static Text literal_part(Text pattern) {
+    const char *open = pattern.size > 0 ? memchr(pattern.data, '{', pattern.size) : NULL;
+    return open == NULL ? pattern : (Text){pattern.data, (size_t)(open - pattern.data)};
+}
+
+/* What stands between the braces that PATTERN begins with; false where they are not closed. */
+static bool read_placeholder(Text pattern, Text *inside) {
+    const char *close = memchr(pattern.data, '}', pattern.size);
+    if (close == NULL)
+        return false;
+    *inside = (Text){pattern.data + 1, (size_t)(close - pattern.data) - 1};
+    return true;
+}
+
 /* Matches a pattern from its left end, trying shorter runs first. The depth is that of the
  * placeholders. */
 static bool match_pattern(Text pattern, Text key, Match *match) {
-    while (pattern.size > 0 && pattern.data[0] != '{') {
-        if (key.size == 0 || key.data[0] != pattern.data[0])
-            return false;
-        pattern = drop(pattern, 1);
-        key = drop(key, 1);
-    }
+    Text literal = literal_part(pattern), inside, name, format;
+    if (!text_starts(key, literal))
+        return false;
+    pattern = drop(pattern, literal.size);
+    key = drop(key, literal.size);
     if (pattern.size == 0)
         return key.size == 0;
-    const char *close = memchr(pattern.data, '}', pattern.size);
-    if (close == NULL || match->count == PLACEHOLDER_LIMIT)
+    if (!read_placeholder(pattern, &inside) || match->count == PLACEHOLDER_LIMIT)
         return false;
-    Text name = {pattern.data + 1, (size_t)(close - pattern.data) - 1};
-    Text rest = drop(pattern, name.size + 2);
-    for (size_t length = 1; length <= key.size; length++) {
+    structure_split(inside, &name, &format);
+    Text rest = drop(pattern, inside.size + 2);
+    for (size_t length = rest.size == 0 ? key.size : 1; length > 0 && length <= key.size;
+         length++) {
         Text run = {key.data, length};
         if (!may_match(match, name, run))
             continue;
@@ -70,67 +117,355 @@ static bool match_pattern(Text pattern, Text key, Match *match) {
     return false;
 }
 
-/* A pattern with its placeholders replaced. */
-static Text fill_pattern(Arena *arena, Text pattern, const Match *match) {
-    Builder out = {0};
-    while (pattern.size > 0) {
-        const char *close = pattern.data[0] == '{' ? memchr(pattern.data, '}', pattern.size) : NULL;
-        if (close == NULL) {
-            builder_char(&out, pattern.data[0]);
-            pattern = drop(pattern, 1);
-            continue;
+static Text variable_text(Arena *arena, const Variable *variable) {
+    return variable->value.kind == DATUM_NUMBER
+               ? text_format(arena, "%lld", (long long)variable->value.number)
+               : variable->value.text;
+}
+
+static Text placeholder_text(Arena *arena, const Rule *rule, const Match *match, Text inside) {
+    Text name, format, value = TEXT("");
+    structure_split(inside, &name, &format);
+    const Placeholder *placeholder = find_placeholder(match, name);
+    if (placeholder != NULL)
+        value = placeholder->match;
+    for (uint32_t i = rule->n_variables; placeholder == NULL && i > 0; i--)
+        if (text_equal(rule->variables[i - 1].name, name)) {
+            value = variable_text(arena, &rule->variables[i - 1]);
+            break;
         }
-        Text name = {pattern.data + 1, (size_t)(close - pattern.data) - 1};
-        const Placeholder *placeholder = find_placeholder(match, name);
-        builder_add(&out, placeholder != NULL ? placeholder->match : TEXT(""));
-        pattern = drop(pattern, name.size + 2);
+    structure_format(arena, value, format, &value);
+    return value;
+}
+
+/* A pattern with its placeholders replaced. */
+static Text fill_pattern(Arena *arena, const Rule *rule, Text pattern, const Match *match) {
+    Text key = TEXT(""), inside;
+    while (pattern.size > 0) {
+        Text literal = literal_part(pattern);
+        key = structure_join(arena, key, literal);
+        pattern = drop(pattern, literal.size);
+        if (pattern.size == 0 || !read_placeholder(pattern, &inside))
+            break;
+        key = structure_join(arena, key, placeholder_text(arena, rule, match, inside));
+        pattern = drop(pattern, inside.size + 2);
     }
-    Text key = text_copy(arena, builder_view(&out));
-    builder_free(&out);
     return key;
 }
 
-/* What a rule's expression reads. */
-typedef struct SourceFinder {
-    Arena *arena;
-    const Method *method;
-    const Match *match;
-    VECTOR(ConversionSource) sources;
-} SourceFinder;
+/* ---- what a rule's expression reads ---- */
 
-static void find_sources(SourceFinder *finder, const Ast *ast) {
-    if (ast == NULL)
-        return;
-    int parameter = ast->kind == AST_INDEX && ast->a->kind == AST_NAME
-                        ? method_parameter(finder->method, ast->a->text)
-                        : -1;
-    if (parameter >= 0 && ast->n_items == 1 && ast->items[0]->kind == AST_STRING) {
-        Text key = fill_pattern(finder->arena, ast->items[0]->text, finder->match);
-        vector_push(&finder->sources, (ConversionSource){ast, (uint32_t)parameter, key});
-        return;
-    }
-    find_sources(finder, ast->a);
-    find_sources(finder, ast->b);
-    find_sources(finder, ast->c);
-    for (uint32_t i = 0; i < ast->n_items; i++)
-        find_sources(finder, ast->items[i]);
+typedef VECTOR(ConversionSource) Sources;
+
+/* x["…"] of a parameter x; else -1. */
+static int source_parameter(const Method *method, const Ast *ast) {
+    bool is_source = ast->kind == AST_INDEX && ast->a->kind == AST_NAME && ast->n_items == 1 &&
+                     ast->items[0]->kind == AST_STRING;
+    return is_source ? method_parameter(method, ast->a->text) : -1;
 }
 
-bool conversion_find(Arena *arena, const Method *method, Text key, ConversionRule *rule) {
-    const Ast *rules = method->rules;
-    for (uint32_t i = 0; i < rules->n_items; i++) {
-        Match match = {0};
-        if (rules->items[i]->kind != AST_RULE ||
-            !match_pattern(rules->items[i]->a->text, key, &match))
-            continue;
-        SourceFinder finder = {.arena = arena, .method = method, .match = &match};
-        find_sources(&finder, rules->items[i]->b);
-        *rule =
-            (ConversionRule){.rule = rules->items[i], .n_sources = (uint32_t)finder.sources.count};
-        rule->sources =
-            arena_copy(arena, finder.sources.items, rule->n_sources * sizeof *rule->sources);
-        vector_free(&finder.sources);
+static void find_sources(const Conversion *conversion, const Rule *rule, const Match *match,
+                         const Ast *ast, Sources *sources) {
+    if (ast == NULL)
+        return;
+    int parameter = source_parameter(conversion->method, ast);
+    if (parameter >= 0) {
+        Text key = fill_pattern(conversion->arena, rule, ast->items[0]->text, match);
+        vector_push(sources, (ConversionSource){ast, (uint32_t)parameter, key});
+        return;
+    }
+    find_sources(conversion, rule, match, ast->a, sources);
+    find_sources(conversion, rule, match, ast->b, sources);
+    find_sources(conversion, rule, match, ast->c, sources);
+    for (uint32_t i = 0; i < ast->n_items; i++)
+        find_sources(conversion, rule, match, ast->items[i], sources);
+}
+
+/* Whether a part of an expression has a value: all that it reads is there, or what stands behind
+ * `|`. */
+static bool is_present(const Ast *ast, const Sources *sources, const bool *there) {
+    if (ast == NULL)
         return true;
+    for (size_t i = 0; i < sources->count; i++)
+        if (sources->items[i].reference == ast)
+            return there[i];
+    if (ast->kind == AST_BINARY && ast->op == AST_FALLBACK)
+        return is_present(ast->a, sources, there) || is_present(ast->b, sources, there);
+    bool present = is_present(ast->a, sources, there) && is_present(ast->b, sources, there) &&
+                   is_present(ast->c, sources, there);
+    for (uint32_t i = 0; i < ast->n_items && present; i++)
+        present = is_present(ast->items[i], sources, there);
+    return present;
+}
+
+static bool are_present(const Ast *expression, const Sources *sources, ConversionHas *has,
+                        void *context) {
+    bool *there = memory_grow(NULL, sources->count + 1);
+    for (size_t i = 0; i < sources->count; i++)
+        there[i] = has(context, sources->items[i].parameter, sources->items[i].key);
+    bool present = expression == NULL ? there[0] : is_present(expression, sources, there);
+    free(there);
+    return present;
+}
+
+/* The first x["…"] of an expression, or NULL. */
+static const Ast *first_source(const Method *method, const Ast *ast) {
+    if (ast == NULL || source_parameter(method, ast) >= 0)
+        return ast;
+    const Ast *found = first_source(method, ast->a);
+    found = found != NULL ? found : first_source(method, ast->b);
+    found = found != NULL ? found : first_source(method, ast->c);
+    for (uint32_t i = 0; i < ast->n_items && found == NULL; i++)
+        found = first_source(method, ast->items[i]);
+    return found;
+}
+
+/* Whether an expression names something: a variable, or a function that it calls. */
+static bool names(const Ast *ast, Text name) {
+    if (ast == NULL)
+        return false;
+    bool found = ast->kind == AST_NAME && text_equal(ast->text, name);
+    found = found || names(ast->a, name) || names(ast->b, name) || names(ast->c, name);
+    for (uint32_t i = 0; i < ast->n_items && !found; i++)
+        found = names(ast->items[i], name);
+    return found;
+}
+
+/* ---- finding ---- */
+
+static bool same_made(const void *context, const void *wanted, uint32_t item) {
+    const Rule *rule = context;
+    return text_equal(rule->made.items[item].key, *(const Text *)wanted);
+}
+
+/* Every key that the rule makes from the keys of the source. */
+static void make_keys(Conversion *conversion, Rule *rule) {
+    const Method *method = conversion->method;
+    const Ast *first = rule->source.data == NULL ? first_source(method, rule->syntax->b) : NULL;
+    Text source = first != NULL ? first->items[0]->text : rule->source;
+    int parameter = first != NULL ? source_parameter(method, first) : 0;
+    const Config *config = configs_find(conversion->configs, method->parameters[parameter].config);
+    rule->is_made = true;
+    for (KeyId key = 0; config != NULL && key < config->n_keys; key++) {
+        Made made = {.match.count = 0};
+        if (!match_pattern(source, config->keys[key].name, &made.match))
+            continue;
+        made.key = fill_pattern(conversion->arena, rule, rule->pattern, &made.match);
+        index_add(&rule->made_index, text_hash(made.key), (uint32_t)rule->made.count);
+        vector_push(&rule->made, made);
+    }
+}
+
+static bool match_rule(const Rule *rule, Text key, Match *match) {
+    *match = (Match){0};
+    if (!rule->is_made)
+        return match_pattern(rule->pattern, key, match);
+    uint32_t found = index_find(&rule->made_index, text_hash(key), same_made, rule, &key);
+    if (found == INDEX_NONE)
+        return false;
+    *match = rule->made.items[found].match;
+    return true;
+}
+
+static double digits_value(Text digits) {
+    double value = 0;
+    for (size_t i = 0; i < digits.size; i++)
+        value = value * 10 + (digits.data[i] - '0');
+    return value;
+}
+
+static RuleVariable placeholder_variable(const Placeholder *placeholder) {
+    bool is_number = placeholder->name.size == 1;
+    return (RuleVariable){.name = placeholder->name,
+                          .is_number = is_number,
+                          .number = is_number ? digits_value(placeholder->match) : 0,
+                          .text = placeholder->match};
+}
+
+static void keep_variables(Arena *arena, const Rule *rule, const Match *match,
+                           ConversionRule *out) {
+    RuleVariable *variables =
+        arena_array(arena, RuleVariable, rule->n_variables + match->count + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < rule->n_variables; i++) {
+        const Datum *value = &rule->variables[i].value;
+        if (value->kind == DATUM_NUMBER || value->kind == DATUM_TEXT)
+            variables[n++] = (RuleVariable){.name = rule->variables[i].name,
+                                            .is_number = value->kind == DATUM_NUMBER,
+                                            .number = (double)value->number,
+                                            .text = variable_text(arena, &rule->variables[i])};
+    }
+    for (uint32_t i = 0; i < match->count; i++)
+        variables[n++] = placeholder_variable(&match->items[i]);
+    for (uint32_t i = 0; i < n; i++)
+        variables[i].used = names(out->expression, variables[i].name);
+    out->variables = variables;
+    out->n_variables = n;
+}
+
+static const ConversionRule *apply_rule(Conversion *conversion, const Rule *rule,
+                                        const Match *match, ConversionHas *has, void *context) {
+    Arena *arena = conversion->arena;
+    bool renames = rule->source.data != NULL;
+    const Ast *expression = renames ? NULL : rule->syntax->b;
+    Sources sources = {0};
+    if (renames)
+        vector_push(&sources,
+                    (ConversionSource){NULL, 0, fill_pattern(arena, rule, rule->source, match)});
+    else
+        find_sources(conversion, rule, match, expression, &sources);
+    ConversionRule *found = NULL;
+    if (are_present(expression, &sources, has, context)) {
+        found = arena_new(arena, ConversionRule);
+        *found = (ConversionRule){.rule = rule->syntax,
+                                  .expression = expression,
+                                  .output = rule->output,
+                                  .asks_shape = rule->asks_shape,
+                                  .n_sources = (uint32_t)sources.count};
+        found->sources = arena_copy(arena, sources.items, sources.count * sizeof *sources.items);
+        keep_variables(arena, rule, match, found);
+    }
+    vector_free(&sources);
+    return found;
+}
+
+const ConversionRule *conversion_find(Conversion *conversion, Text key, ConversionHas *has,
+                                      void *context) {
+    Match match;
+    for (size_t i = 0; i < conversion->rules.count; i++) {
+        const Rule *rule = &conversion->rules.items[i];
+        if (!match_rule(rule, key, &match))
+            continue;
+        const ConversionRule *found = apply_rule(conversion, rule, &match, has, context);
+        if (found != NULL)
+            return found;
+    }
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+typedef struct RuleReader {
+    Structure structure; /* the first: a reader is one */
+    Conversion *conversion;
+    bool reversed; /* renamings are read from right to left */
+} RuleReader;
+
+static bool writes_otherwise(Text pattern) {
+    Text inside, name, format;
+    while (pattern = drop(pattern, literal_part(pattern).size), pattern.size > 0) {
+        if (!read_placeholder(pattern, &inside))
+            return false;
+        structure_split(inside, &name, &format);
+        if (format.size > 0)
+            return true;
+        pattern = drop(pattern, inside.size + 2);
     }
     return false;
+}
+
+static void add_rule(RuleReader *reader, Rule rule) {
+    Structure *structure = &reader->structure;
+    Conversion *conversion = reader->conversion;
+    if (conversion->rules.count == RULES_LIMIT) {
+        structure_fail(structure, rule.syntax->span, "a conversion has %d rules at most",
+                       RULES_LIMIT);
+        return;
+    }
+    rule.n_variables = (uint32_t)(structure->variables.count - structure->frame);
+    rule.variables = arena_copy(structure->arena, structure->variables.items + structure->frame,
+                                rule.n_variables * sizeof *rule.variables);
+    rule.asks_shape = rule.source.data == NULL && names(rule.syntax->b, TEXT("target_shape"));
+    if (writes_otherwise(rule.pattern))
+        make_keys(conversion, &rule);
+    vector_push(&conversion->rules, rule);
+}
+
+/* "new" = "old": the same tensor by another name. Lists of names go side by side. */
+static void read_renaming(RuleReader *reader, const Ast *item) {
+    Texts left = {0}, right = {0};
+    structure_names(&reader->structure, item->a, &left);
+    structure_names(&reader->structure, item->b, &right);
+    if (left.count != right.count)
+        structure_fail(&reader->structure, item->span,
+                       "there are %zu names on the left and %zu on the right", left.count,
+                       right.count);
+    for (size_t i = 0; i < left.count && i < right.count; i++)
+        add_rule(reader, (Rule){.syntax = item,
+                                .output = -1,
+                                .pattern = reader->reversed ? right.items[i] : left.items[i],
+                                .source = reader->reversed ? left.items[i] : right.items[i]});
+    vector_free(&left);
+    vector_free(&right);
+}
+
+static void read_output(RuleReader *reader, const Ast *item, const Ast *pattern, int output) {
+    Texts patterns = {0};
+    structure_names(&reader->structure, pattern, &patterns);
+    for (size_t i = 0; i < patterns.count; i++)
+        add_rule(reader, (Rule){.syntax = item, .output = output, .pattern = patterns.items[i]});
+    vector_free(&patterns);
+}
+
+static void read_rule(RuleReader *reader, const Ast *item) {
+    if (item->b->kind == AST_STRING && item->a->kind == AST_STRING) {
+        read_renaming(reader, item);
+    } else if (reader->reversed) {
+        structure_fail(&reader->structure, item->span, "only renamings can be reversed");
+    } else if (item->a->kind == AST_STRING) {
+        read_output(reader, item, item->a, -1);
+    } else {
+        for (uint32_t i = 0; i < item->a->n_items; i++)
+            read_output(reader, item, item->a->items[i], (int)i);
+    }
+}
+
+static bool is_reversal(const Ast *item) {
+    return item->kind == AST_CALL && item->a->kind == AST_NAME &&
+           text_equal(item->a->text, TEXT("reversed")) && item->n_items == 1 &&
+           item->items[0]->a->kind == AST_CALL;
+}
+
+static void read_item(Structure *structure, const Ast *item, const void *place) {
+    RuleReader *reader = (RuleReader *)structure;
+    if (item->kind == AST_RULE) {
+        read_rule(reader, item);
+    } else if (is_reversal(item)) {
+        Ast *call = item->items[0]->a;
+        reader->reversed = !reader->reversed;
+        structure_read(structure, &(Ast){.kind = AST_BLOCK, .items = &call, .n_items = 1}, place);
+        reader->reversed = !reader->reversed;
+    } else if (item->kind == AST_CALL && item->a->kind == AST_NAME) {
+        structure_fail(structure, item->span, "unknown template '%.*s'", TEXT_ARG(item->a->text));
+    } else {
+        structure_fail(structure, item->span, "a conversion holds rules: \"key\" = expression");
+    }
+}
+
+Conversion *conversion_read(Arena *arena, Diags *diags, Configs *configs, const Method *method) {
+    Conversion *conversion = arena_new(arena, Conversion);
+    conversion->arena = arena;
+    conversion->diags = diags;
+    conversion->configs = configs;
+    conversion->method = method;
+    RuleReader reader = {.structure = {.arena = arena,
+                                       .diags = diags,
+                                       .scope = method->scope,
+                                       .open_names = true,
+                                       .read_item = read_item},
+                         .conversion = conversion};
+    structure_read(&reader.structure, method->rules, NULL);
+    structure_free(&reader.structure);
+    if (!reader.structure.failed)
+        return conversion;
+    conversion_free(conversion);
+    return NULL;
+}
+
+void conversion_free(Conversion *conversion) {
+    for (size_t i = 0; i < conversion->rules.count; i++) {
+        vector_free(&conversion->rules.items[i].made);
+        index_free(&conversion->rules.items[i].made_index);
+    }
+    vector_free(&conversion->rules);
 }

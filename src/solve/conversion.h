@@ -1,27 +1,53 @@
 /* Conversions: which rule makes a key of the target, and from which keys of the source.
  *
- * A pattern holds placeholders, `{name}`, each of which matches a run of characters: `{i}`-like
- * names of one letter digits only, others anything. The same placeholder in a rule's sources stands
- * for what it matched. */
+ * A pattern holds placeholders, `{name}`, each of which matches a run of characters: names of one
+ * letter match numbers, others anything. The same placeholder in a rule's sources stands for what
+ * it matched. Loops, conditions and templates around rules are read as those of configs are. */
 #ifndef SOLVE_CONVERSION_H
 #define SOLVE_CONVERSION_H
 
 #include "recipe/method.h"
+#include "solve/configs.h"
+
+/* What a rule's expression can name besides its operands: variables of loops and placeholders. */
+typedef struct RuleVariable {
+    Text name;
+    bool is_number;
+    bool used; /* by the expression, and not only by names of keys */
+    double number;
+    Text text;
+} RuleVariable;
 
 /* A key of an operand that a rule reads. */
 typedef struct ConversionSource {
-    const Ast *reference; /* the x["…"] of the rule */
+    const Ast *reference; /* the x["…"] of the rule; NULL where the rule is a renaming */
     uint32_t parameter;
     Text key;
 } ConversionSource;
 
 typedef struct ConversionRule {
     const Ast *rule;           /* AST_RULE */
+    const Ast *expression;     /* NULL: its one source by another name */
+    int output;                /* which item of the expression's list it is; -1: all of it */
+    bool asks_shape;           /* the expression asks for the shape that the target has */
     ConversionSource *sources; /* in order of appearance */
     uint32_t n_sources;
+    const RuleVariable *variables;
+    uint32_t n_variables;
 } ConversionRule;
 
-/* The first rule of a conversion whose pattern matches KEY; false where it has none. */
-bool conversion_find(Arena *arena, const Method *method, Text key, ConversionRule *rule);
+typedef struct Conversion Conversion;
+
+/* Reads the rules of a conversion. NULL after errors. */
+Conversion *conversion_read(Arena *arena, Diags *diags, Configs *configs, const Method *method);
+void conversion_free(Conversion *conversion); /* what is not in the arena */
+
+/* Whether operand PARAMETER has a key. */
+typedef bool ConversionHas(void *context, uint32_t parameter, Text key);
+
+/* The first rule whose pattern matches KEY and whose sources are there, but for those that have a
+ * `|` behind them. NULL where there is none. */
+const ConversionRule *conversion_find(Conversion *conversion, Text key, ConversionHas *has,
+                                      void *context);
 
 #endif

@@ -135,4 +135,5 @@ void solve_close(Solved *solved) {
     solved->n_inputs = 0;
     for (uint32_t i = 0; i < solved->n_domains; i++)
         names_free(&solved->domains[i].index);
+    configs_free(solved->configs);
 }

@@ -1,35 +1,15 @@
-/* Which keys every node of a structural domain has, and so every output.
+/* Which keys every node has, and so every output.
  *
  * Key sets are shared: there are few different ones, however many nodes. Unions and intersections
  * of two sets are remembered. */
-#include "solve/solve.h"
+#include "solve/keys.h"
 
+#include "base/glob.h"
 #include "base/vector.h"
+#include "solve/conversion.h"
 
 #include <string.h>
 #include <xxhash.h>
-
-typedef uint32_t SetId; /* in KeySolver.sets; 0 is the set of all keys */
-
-typedef struct Combined {
-    SetId a, b;
-    bool both; /* the intersection; else the union */
-    SetId result;
-} Combined;
-
-/* The sets of one domain. */
-typedef struct KeySolver {
-    Arena *arena;
-    Diags *diags;
-    Solved *solved;
-    const Graph *graph;
-    Domain *domain;
-    size_t n_words;
-    VECTOR(const uint64_t *) sets;
-    HashIndex by_content;
-    VECTOR(Combined) combined;
-    HashIndex by_operands;
-} KeySolver;
 
 /* ---- the keys of a domain ---- */
 
@@ -45,26 +25,63 @@ static void add_map_keys(const Node *node, Domain *domain) {
             names_add(&domain->index, node->entries[i].first);
 }
 
-static void collect_keys(Solved *solved) {
-    const Graph *graph = solved->recipe->graph;
-    for (NodeId id = 0; id < graph_count(graph); id++) {
-        if (!solved->reached[id])
-            continue;
-        Domain *domain = &solved->domains[solved->domain_of[id]];
-        bool is_map = graph_node(graph, id)->kind == NODE_MAP;
-        domain->has_inputs |= solved->models[id] != NULL || is_map;
-        if (solved->models[id] != NULL)
-            add_model_keys(solved, id, domain);
-        else if (is_map)
-            add_map_keys(graph_node(graph, id), domain);
-    }
+/* Of a network's config, keys come into being where a model has them, or a conversion makes them.
+ */
+static void meet_config_keys(const Solved *solved, NodeId id, const Domain *domain) {
+    const Node *node = graph_node(solved->recipe->graph, id);
+    const Model *model = solved->models[id];
+    for (uint32_t i = 0; model != NULL && i < model->n_tensors; i++)
+        config_find(solved->configs, domain->config, model->tensors[i].name);
+    for (uint32_t i = 0; node->kind == NODE_MAP && i < node->n_operands; i++)
+        if (node->entries[i].kind == ENTRY_KEY)
+            config_find(solved->configs, domain->config, node->entries[i].first);
+    if (node->kind == NODE_CALL && node->method->rules != NULL)
+        config_complete(solved->configs, domain->config);
+}
+
+static void add_node_keys(Solved *solved, NodeId id) {
+    const Node *node = graph_node(solved->recipe->graph, id);
+    Domain *domain = &solved->domains[solved->domain_of[id]];
+    bool is_map = node->kind == NODE_MAP;
+    domain->has_inputs |= solved->models[id] != NULL || is_map;
+    if (domain->config != NULL)
+        meet_config_keys(solved, id, domain);
+    else if (solved->models[id] != NULL)
+        add_model_keys(solved, id, domain);
+    else if (is_map)
+        add_map_keys(node, domain);
+}
+
+static void list_config_keys(Arena *arena, Domain *domain) {
+    domain->has_inputs = true;
+    domain->n_keys = domain->config->n_keys;
+    domain->keys = arena_array(arena, Text, domain->n_keys + 1);
+    for (KeyId key = 0; key < domain->n_keys; key++)
+        domain->keys[key] = domain->config->keys[key].name;
+}
+
+static void collect_keys(Arena *arena, Solved *solved) {
+    for (NodeId id = 0; id < graph_count(solved->recipe->graph); id++)
+        if (solved->reached[id])
+            add_node_keys(solved, id);
     for (uint32_t i = 0; i < solved->n_domains; i++) {
         Domain *domain = &solved->domains[i];
+        if (domain->config != NULL) {
+            list_config_keys(arena, domain);
+            continue;
+        }
         if (domain->index.count == 0 && !domain->has_inputs)
             names_add(&domain->index, TEXT("key"));
         domain->keys = domain->index.texts;
         domain->n_keys = (uint32_t)domain->index.count;
     }
+}
+
+KeyId domain_key(const Solved *solved, const Domain *domain, Text name) {
+    if (domain->config == NULL)
+        return names_find(&domain->index, name);
+    KeyId key = config_find(solved->configs, domain->config, name);
+    return key < domain->n_keys ? key : INDEX_NONE;
 }
 
 /* ---- sets ---- */
@@ -95,7 +112,7 @@ static bool same_combined(const void *context, const void *wanted, uint32_t item
     return a->a == b->a && a->b == b->b && a->both == b->both;
 }
 
-static SetId combine(KeySolver *solver, SetId a, SetId b, bool both) {
+SetId keys_combine(KeySolver *solver, SetId a, SetId b, bool both) {
     if (a == b)
         return a;
     if (a == 0 || b == 0)
@@ -124,18 +141,35 @@ static void set_bit(uint64_t *bits, uint32_t key) {
 
 static SetId model_keys(KeySolver *solver, const Model *model) {
     uint64_t *bits = scratch_set(solver);
-    for (uint32_t i = 0; i < model->n_tensors; i++)
-        set_bit(bits, names_find(&solver->domain->index, model->tensors[i].name));
+    for (uint32_t i = 0; i < model->n_tensors; i++) {
+        KeyId key = domain_key(solver->solved, solver->domain, model->tensors[i].name);
+        if (key != INDEX_NONE)
+            set_bit(bits, key);
+    }
     return set_number(solver, bits);
 }
 
-/* A dict has its own keys; a map of patterns goes with any. */
-static SetId map_keys(KeySolver *solver, const Node *node) {
-    if (node->n_operands > 0 && node->entries[0].kind != ENTRY_KEY)
+static bool is_constant(const Node *node) {
+    return node->kind == NODE_NUMBER || node->kind == NODE_STRING || node->kind == NODE_NULL;
+}
+
+static bool has_patterns(const Node *node) {
+    return node->n_operands > 0 && node->entries[0].kind != ENTRY_KEY;
+}
+
+/* A dict has its own keys, where their values have them; a map of patterns goes with any. */
+static SetId map_keys(KeySolver *solver, NodeId id, const SetId *sets) {
+    const Node *node = graph_node(solver->graph, id);
+    if (has_patterns(node))
         return 0;
     uint64_t *bits = scratch_set(solver);
-    for (uint32_t i = 0; i < node->n_operands; i++)
-        set_bit(bits, names_find(&solver->domain->index, node->entries[i].first));
+    for (uint32_t i = 0; i < node->n_operands; i++) {
+        NodeId value = graph_operands(solver->graph, id)[i];
+        KeyId key = domain_key(solver->solved, solver->domain, node->entries[i].first);
+        if (key != INDEX_NONE && (is_constant(graph_node(solver->graph, value)) ||
+                                  keys_have(keys_set(solver, sets[value]), key)))
+            set_bit(bits, key);
+    }
     return set_number(solver, bits);
 }
 
@@ -144,7 +178,7 @@ static SetId kept_keys(KeySolver *solver, const Node *node, SetId operand) {
     KeySet set = {solver->sets.items[operand]};
     bool any = false;
     for (KeyId key = 0; key < solver->domain->n_keys; key++)
-        if (keys_have(set, key) && glob_match(node->text, solver->domain->keys[key])) {
+        if (keys_have(set, key) && glob_matches(node->text, solver->domain->keys[key])) {
             set_bit(bits, key);
             any = true;
         }
@@ -158,38 +192,204 @@ static SetId kept_keys(KeySolver *solver, const Node *node, SetId operand) {
     return set_number(solver, bits);
 }
 
+/* Whether operand I has keys of the node's domain. */
+static bool counts(const KeySolver *solver, NodeId id, uint32_t i) {
+    NodeId operand = graph_operands(solver->graph, id)[i];
+    return !is_constant(graph_node(solver->graph, operand)) &&
+           solver->solved->domain_of[operand] == solver->solved->domain_of[id];
+}
+
 /* What the operands that share the node's domain have in common. */
 static SetId common_keys(KeySolver *solver, NodeId id, const SetId *sets, bool both) {
-    const Node *node = graph_node(solver->graph, id);
     const NodeId *operands = graph_operands(solver->graph, id);
-    const uint32_t *domain_of = solver->solved->domain_of;
     SetId common = 0;
     bool first = true;
-    for (uint32_t i = 0; i < node->n_operands; i++) {
-        NodeKind kind = graph_node(solver->graph, operands[i])->kind;
-        bool constant = kind == NODE_NUMBER || kind == NODE_STRING || kind == NODE_NULL;
-        if (constant || domain_of[operands[i]] != domain_of[id])
+    for (uint32_t i = 0; i < graph_node(solver->graph, id)->n_operands; i++) {
+        if (!counts(solver, id, i))
             continue;
-        common = first ? sets[operands[i]] : combine(solver, common, sets[operands[i]], both);
+        common = first ? sets[operands[i]] : keys_combine(solver, common, sets[operands[i]], both);
         first = false;
     }
     return common;
 }
 
-static SetId node_keys(KeySolver *solver, NodeId id, const SetId *sets) {
+/* Structural keys are those that all operands share, whatever the method would make of the others,
+ * as in sd-mecha; with a config, the method decides. */
+static SetId call_keys(KeySolver *solver, NodeId id, const SetId *sets) {
     const Node *node = graph_node(solver->graph, id);
+    const Method *method = node->method;
+    SetId common = common_keys(solver, id, sets, true);
+    if (solver->domain->config == NULL || common == common_keys(solver, id, sets, false))
+        return common;
+    SetId *parameters = arena_array(solver->arena, SetId, method->n_parameters + 1);
+    for (uint32_t i = 0; i < node->n_operands; i++) {
+        uint32_t p = method_operand(method, node->n_operands, i);
+        if (counts(solver, id, i))
+            parameters[p] = keys_combine(solver, parameters[p],
+                                         sets[graph_operands(solver->graph, id)[i]], true);
+    }
+    return keys_of_body(solver, method, parameters);
+}
+
+/* ---- conversions ---- */
+
+/* What a conversion's operands have. */
+typedef struct Operands {
+    KeySolver *solvers; /* by domain */
+    const Solved *solved;
+    const NodeId *operands; /* by parameter */
+    const SetId *sets;
+} Operands;
+
+static bool operand_has(void *context, uint32_t parameter, Text key) {
+    const Operands *operands = context;
+    NodeId operand = operands->operands[parameter];
+    KeySolver *solver = &operands->solvers[operands->solved->domain_of[operand]];
+    KeyId id = domain_key(operands->solved, solver->domain, key);
+    return id != INDEX_NONE && keys_have(keys_set(solver, operands->sets[operand]), id);
+}
+
+static SetId conversion_keys(KeySolver *solvers, KeySolver *solver, NodeId id, const SetId *sets) {
+    Solved *solved = solver->solved;
+    const Node *node = graph_node(solver->graph, id);
+    uint64_t *bits = scratch_set(solver);
+    const ConversionRule **rules =
+        arena_array(solver->arena, const ConversionRule *, solver->domain->n_keys + 1);
+    Operands operands = {solvers, solved, graph_operands(solver->graph, id), sets};
+    Conversion *conversion =
+        conversion_read(solver->arena, solver->diags, solved->configs, node->method);
+    for (KeyId key = 0; conversion != NULL && key < solver->domain->n_keys; key++) {
+        rules[key] = conversion_find(conversion, solver->domain->keys[key], operand_has, &operands);
+        if (rules[key] != NULL)
+            set_bit(bits, key);
+    }
+    if (conversion != NULL)
+        conversion_free(conversion);
+    solved->conversions[id] = (RuleTable){rules};
+    return set_number(solver, bits);
+}
+
+/* ---- components ---- */
+
+static bool has_component(const Config *config, Text name) {
+    for (uint32_t i = 0; i < config->n_components; i++)
+        if (text_equal(config->components[i], name))
+            return true;
+    return false;
+}
+
+static SetId component_keys(KeySolver *solver, NodeId id, SetId operand) {
+    const Node *node = graph_node(solver->graph, id);
+    const Config *config = solver->domain->config;
+    Text shown = text_printable(solver->arena, node->text);
+    if (config == NULL) {
+        diag_error(solver->diags, node->span, "nothing is known of the components of this model");
+        diag_hint(solver->diags, "say which architecture it has: model(path, config = \"…\")");
+        return operand;
+    }
+    if (!has_component(config, node->text)) {
+        diag_error(solver->diags, node->span, "'%.*s' has no component '%.*s'",
+                   TEXT_ARG(config->name), TEXT_ARG(shown));
+        Text nearest = nearest_name(node->text, config->components, config->n_components);
+        if (nearest.size > 0)
+            diag_hint(solver->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
+        return operand;
+    }
+    uint64_t *bits = scratch_set(solver);
+    for (KeyId key = 0; key < solver->domain->n_keys; key++)
+        if (text_equal(config->keys[key].component, node->text))
+            set_bit(bits, key);
+    return keys_combine(solver, operand, set_number(solver, bits), true);
+}
+
+/* ---- nodes ---- */
+
+static SetId node_keys(KeySolver *solvers, KeySolver *solver, NodeId id, const SetId *sets) {
+    const Node *node = graph_node(solver->graph, id);
+    const NodeId *operands = graph_operands(solver->graph, id);
     switch (node->kind) {
     case NODE_MODEL:
         return model_keys(solver, solver->solved->models[id]);
     case NODE_MAP:
-        return map_keys(solver, node);
+        return map_keys(solver, id, sets);
     case NODE_KEEP:
-        return kept_keys(solver, node, sets[graph_operands(solver->graph, id)[0]]);
+        return kept_keys(solver, node, sets[operands[0]]);
+    case NODE_COMPONENT:
+        return component_keys(solver, id, sets[operands[0]]);
     case NODE_OPERATOR:
         return common_keys(solver, id, sets, node->op != AST_FALLBACK);
+    case NODE_CALL:
+        return node->method->rules != NULL ? conversion_keys(solvers, solver, id, sets)
+                                           : call_keys(solver, id, sets);
     default:
         return common_keys(solver, id, sets, true);
     }
+}
+
+/* What some source of the domain has. */
+static void add_source(KeySolver *solver, const Node *node, SetId set, bool *first) {
+    bool is_source = node->kind == NODE_MODEL || (node->kind == NODE_MAP && !has_patterns(node)) ||
+                     (node->kind == NODE_CALL && node->method->rules != NULL);
+    if (!is_source)
+        return;
+    solver->there = *first ? set : keys_combine(solver, solver->there, set, false);
+    *first = false;
+}
+
+static void find_sets(KeySolver *solvers, Solved *solved, SetId *sets, Arena *arena) {
+    bool *first = arena_array(arena, bool, solved->n_domains + 1);
+    for (uint32_t i = 0; i < solved->n_domains; i++)
+        first[i] = true;
+    for (NodeId id = 0; id < graph_count(solved->recipe->graph); id++) {
+        uint32_t domain = solved->domain_of[id];
+        if (!solved->reached[id])
+            continue;
+        sets[id] = node_keys(solvers, &solvers[domain], id, sets);
+        add_source(&solvers[domain], graph_node(solved->recipe->graph, id), sets[id],
+                   &first[domain]);
+    }
+}
+
+/* ---- maps ---- */
+
+static bool entry_matches(const KeySolver *solver, const MapEntry *entry, KeyId key) {
+    const Config *config = solver->domain->config;
+    switch (entry->kind) {
+    case ENTRY_KEY:
+        return domain_key(solver->solved, solver->domain, entry->first) == key;
+    case ENTRY_GLOB:
+        return glob_matches(entry->first, solver->domain->keys[key]);
+    default: {
+        uint32_t first = config != NULL ? config_block(config, entry->first) : INDEX_NONE;
+        uint32_t last = entry->kind == ENTRY_RANGE && config != NULL
+                            ? config_block(config, entry->last)
+                            : first;
+        uint32_t block =
+            config != NULL ? config_block(config, config->keys[key].block) : INDEX_NONE;
+        return block != INDEX_NONE && block >= first && block <= last;
+    }
+    }
+}
+
+/* The first entry for each key. A dict of many keys is read off by name. */
+static void find_entries(KeySolver *solver, NodeId id) {
+    const Node *node = graph_node(solver->graph, id);
+    uint32_t n_keys = solver->domain->n_keys;
+    int32_t *entries = arena_array(solver->arena, int32_t, n_keys + 1);
+    for (KeyId key = 0; key < n_keys; key++)
+        entries[key] = -1;
+    for (uint32_t i = 0; i < node->n_operands; i++) {
+        if (node->entries[i].kind == ENTRY_KEY) {
+            KeyId key = domain_key(solver->solved, solver->domain, node->entries[i].first);
+            if (key != INDEX_NONE && entries[key] < 0)
+                entries[key] = (int32_t)i;
+            continue;
+        }
+        for (KeyId key = 0; key < n_keys; key++)
+            if (entries[key] < 0 && entry_matches(solver, &node->entries[i], key))
+                entries[key] = (int32_t)i;
+    }
+    solver->solved->entries[id] = entries;
 }
 
 static void check_output(const KeySolver *solver, const RecipeOutput *output, KeySet keys) {
@@ -208,10 +408,12 @@ static void solver_free(KeySolver *solver) {
     index_free(&solver->by_operands);
 }
 
-static KeySolver *new_solvers(Arena *arena, Diags *diags, Solved *solved) {
+static KeySolver *new_solvers(Arena *arena, Diags *diags, Solved *solved,
+                              const SolveOptions *options) {
     KeySolver *solvers = arena_array(arena, KeySolver, solved->n_domains + 1);
     for (uint32_t i = 0; i < solved->n_domains; i++) {
-        solvers[i] = (KeySolver){.arena = arena,
+        solvers[i] = (KeySolver){.options = options,
+                                 .arena = arena,
                                  .diags = diags,
                                  .solved = solved,
                                  .graph = solved->recipe->graph,
@@ -222,66 +424,75 @@ static KeySolver *new_solvers(Arena *arena, Diags *diags, Solved *solved) {
     return solvers;
 }
 
-bool solve_keys(Arena *arena, Diags *diags, Solved *solved) {
-    size_t errors = diag_errors(diags);
-    const Recipe *recipe = solved->recipe;
-    collect_keys(solved);
-    KeySolver *solvers = new_solvers(arena, diags, solved);
-    SetId *sets = arena_array(arena, SetId, graph_count(recipe->graph) + 1);
-    for (NodeId id = 0; id < graph_count(recipe->graph); id++)
-        if (solved->reached[id])
-            sets[id] = node_keys(&solvers[solved->domain_of[id]], id, sets);
-    solved->output_keys = arena_array(arena, KeySet, recipe->n_outputs + 1);
-    for (uint32_t i = 0; i < recipe->n_outputs; i++) {
-        NodeId node = recipe->outputs[i].node;
+static void find_all_entries(KeySolver *solvers, Solved *solved) {
+    for (NodeId id = 0; id < graph_count(solved->recipe->graph); id++)
+        if (solved->reached[id] && graph_node(solved->recipe->graph, id)->kind == NODE_MAP)
+            find_entries(&solvers[solved->domain_of[id]], id);
+}
+
+static void keep_outputs(KeySolver *solvers, Solved *solved, const SetId *sets) {
+    for (uint32_t i = 0; i < solved->recipe->n_outputs; i++) {
+        NodeId node = solved->recipe->outputs[i].node;
         KeySolver *solver = &solvers[solved->domain_of[node]];
-        solved->output_keys[i] = (KeySet){solver->sets.items[sets[node]]};
-        check_output(solver, &recipe->outputs[i], solved->output_keys[i]);
+        solved->output_keys[i] = keys_set(solver, sets[node]);
+        check_output(solver, &solved->recipe->outputs[i], solved->output_keys[i]);
+    }
+}
+
+bool solve_keys(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options) {
+    size_t errors = diag_errors(diags);
+    uint32_t n = graph_count(solved->recipe->graph);
+    collect_keys(arena, solved);
+    KeySolver *solvers = new_solvers(arena, diags, solved, options);
+    SetId *sets = arena_array(arena, SetId, n + 1);
+    solved->conversions = arena_array(arena, RuleTable, n + 1);
+    solved->entries = arena_array(arena, const int32_t *, n + 1);
+    solved->output_keys = arena_array(arena, KeySet, solved->recipe->n_outputs + 1);
+    find_sets(solvers, solved, sets, arena);
+    find_all_entries(solvers, solved);
+    if (diag_errors(diags) == errors) {
+        keys_check_maps(solvers, solved, sets);
+        keys_check_networks(solvers, solved);
+        keep_outputs(solvers, solved, sets);
     }
     for (uint32_t i = 0; i < solved->n_domains; i++)
         solver_free(&solvers[i]);
     return diag_errors(diags) == errors;
 }
 
-const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key) {
-    return model_find(solved->models[node], key);
+/* ---- what others ask ---- */
+
+static const Domain *domain_at(const Solved *solved, NodeId node) {
+    return &solved->domains[solved->domain_of[node]];
 }
 
-static int map_entry(const Node *node, Text key) {
-    for (uint32_t i = 0; i < node->n_operands; i++) {
-        const MapEntry *entry = &node->entries[i];
-        if (entry->kind == ENTRY_KEY ? text_equal(entry->first, key)
-                                     : entry->kind == ENTRY_GLOB && glob_match(entry->first, key))
-            return (int)i;
-    }
-    return -1;
+const ConfigKey *solved_config_key(const Solved *solved, NodeId node, Text key) {
+    const Domain *domain = domain_at(solved, node);
+    KeyId id = domain->config != NULL ? domain_key(solved, domain, key) : INDEX_NONE;
+    return id != INDEX_NONE ? &domain->config->keys[id] : NULL;
+}
+
+const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key) {
+    const Tensor *tensor = model_find(solved->models[node], key);
+    const ConfigKey *known = tensor == NULL ? solved_config_key(solved, node, key) : NULL;
+    for (uint32_t i = 0; known != NULL && tensor == NULL && i < known->n_aliases; i++)
+        tensor = model_find(solved->models[node], known->aliases[i]);
+    return tensor;
+}
+
+const ConversionRule *solved_rule(const Solved *solved, NodeId node, Text key) {
+    KeyId id = domain_key(solved, domain_at(solved, node), key);
+    return id != INDEX_NONE ? solved->conversions[node].rules[id] : NULL;
 }
 
 int solved_entry(const Solved *solved, NodeId id, Text key) {
     const Node *node = graph_node(solved->recipe->graph, id);
-    return node->kind == NODE_MAP ? map_entry(node, key) : glob_match(node->text, key);
-}
-
-bool glob_match(Text glob, Text key) {
-    size_t g = 0, k = 0, star = SIZE_MAX, resume = 0;
-    while (k < key.size) {
-        bool escaped = g + 1 < glob.size && glob.data[g] == '\\';
-        if (g < glob.size && glob.data[g] == '*') {
-            star = g++;
-            resume = k;
-        } else if (g < glob.size &&
-                   (escaped ? glob.data[g + 1] == key.data[k]
-                            : glob.data[g] == '?' || glob.data[g] == key.data[k])) {
-            g += escaped ? 2 : 1;
-            k++;
-        } else if (star != SIZE_MAX) {
-            g = star + 1;
-            k = ++resume;
-        } else {
-            return false;
-        }
+    if (node->kind == NODE_KEEP)
+        return glob_matches(node->text, key);
+    if (node->kind == NODE_COMPONENT) {
+        const ConfigKey *known = solved_config_key(solved, id, key);
+        return known != NULL && text_equal(known->component, node->text);
     }
-    while (g < glob.size && glob.data[g] == '*')
-        g++;
-    return g == glob.size;
+    KeyId place = domain_key(solved, domain_at(solved, id), key);
+    return place != INDEX_NONE ? solved->entries[id][place] : -1;
 }

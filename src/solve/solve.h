@@ -28,8 +28,14 @@ static inline bool keys_have(KeySet set, KeyId key) {
     return set.bits == NULL || (set.bits[key / 64] >> (key % 64) & 1);
 }
 
+/* The rule that makes a key of a conversion's result, for every key of its domain; NULL: none. */
+typedef struct RuleTable {
+    const struct ConversionRule **rules;
+} RuleTable;
+
 typedef struct Solved {
     const Recipe *recipe;
+    Configs *configs;
     unsigned char *reached; /* by node */
     const Model **models;   /* by node; NULL where it is no NODE_MODEL */
     const Model **inputs;   /* each file once */
@@ -38,13 +44,17 @@ typedef struct Solved {
     uint32_t *domain_of; /* by node, in domains */
     Domain *domains;
     uint32_t n_domains;
-    KeySet *output_keys; /* by output of the recipe: those that it may have */
+    const int32_t **entries; /* by node that is a map: the entry for a key of its domain, or -1 */
+    RuleTable *conversions;  /* by node that calls a conversion */
+    KeySet *output_keys;     /* by output of the recipe: those that it may have */
 } Solved;
 
 typedef struct SolveOptions {
     const char *const *models_dirs;
     size_t n_models_dirs;
-    SpaceSet space; /* of outputs that say none themselves; SPACES_ALL: any */
+    SpaceSet space;    /* of outputs that say none themselves; SPACES_ALL: any */
+    bool strict;       /* a model that lacks mandatory keys of its config is an error */
+    bool allow_unused; /* keys of networks that change nothing are no error */
 } SolveOptions;
 
 /* NULL after errors. What it opens is in solved->inputs, to be closed with solve_close. */
@@ -54,9 +64,16 @@ void solve_close(Solved *solved);
 /* The stages, in order; each reports what is wrong and returns false then. */
 bool solve_inputs(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options);
 bool solve_spaces(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options);
-bool solve_configs(Arena *arena, Diags *diags, Solved *solved);
-bool solve_keys(Arena *arena, Diags *diags, Solved *solved);
+bool solve_configs(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options);
+bool solve_keys(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options);
 bool solve_masses(Arena *arena, Diags *diags, Solved *solved);
+
+/* The number of a key in its domain, by its name (or an alias); INDEX_NONE where it is none. */
+KeyId domain_key(const Solved *solved, const Domain *domain, Text name);
+/* What the config of a node's domain says of a key; NULL where the domain is structural. */
+const ConfigKey *solved_config_key(const Solved *solved, NodeId node, Text key);
+/* The rule by which a call of a conversion makes a key, or NULL. */
+const struct ConversionRule *solved_rule(const Solved *solved, NodeId node, Text key);
 
 /* The tensor that a model node has under a key of its domain (by its name or an alias), or NULL. */
 const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key);
@@ -64,9 +81,5 @@ const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key);
 /* What a key means to a node that treats keys apart: the entry of a NODE_MAP that is for it (-1:
  * none); of a NODE_KEEP or NODE_COMPONENT whether it is kept (1) or not (0). */
 int solved_entry(const Solved *solved, NodeId node, Text key);
-
-/* Whether a glob matches a key: `*` any run, dots included; `?` one character; `\` makes the next
- * one literal. */
-bool glob_match(Text glob, Text key);
 
 #endif

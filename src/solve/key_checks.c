@@ -1,0 +1,324 @@
+/* What follows from the bodies of methods for keys, and what is wrong with maps and networks. */
+#include "solve/keys.h"
+
+#include "base/glob.h"
+#include "solve/conversion.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- bodies ---- */
+
+typedef struct BoundSet {
+    Text name;
+    SetId set;
+} BoundSet;
+
+typedef struct BodyReader {
+    KeySolver *solver;
+    VECTOR(BoundSet) bound;
+} BodyReader;
+
+static SetId body_set(BodyReader *reader, const Ast *ast);
+
+static SetId name_set(const BodyReader *reader, Text name) {
+    for (size_t i = reader->bound.count; i > 0; i--)
+        if (text_equal(reader->bound.items[i - 1].name, name))
+            return reader->bound.items[i - 1].set;
+    return 0;
+}
+
+static SetId both(BodyReader *reader, SetId a, SetId b) {
+    return keys_combine(reader->solver, a, b, true);
+}
+
+/* Statements bind names for those behind them. */
+static SetId block_set(BodyReader *reader, const Ast *block) {
+    size_t bound = reader->bound.count;
+    SetId last = 0;
+    for (uint32_t i = 0; i < block->n_items; i++) {
+        const Ast *statement = block->items[i];
+        if (statement->kind == AST_BIND) {
+            SetId set = body_set(reader, statement->a);
+            vector_push(&reader->bound, (BoundSet){statement->text, set});
+        } else {
+            last = body_set(reader, statement);
+        }
+    }
+    reader->bound.count = bound;
+    return last;
+}
+
+static SetId comprehension_set(BodyReader *reader, const Ast *ast) {
+    SetId list = body_set(reader, ast->b);
+    vector_push(&reader->bound, (BoundSet){ast->text, list});
+    SetId items = both(reader, list, body_set(reader, ast->a));
+    SetId condition = ast->c != NULL ? body_set(reader, ast->c) : 0;
+    reader->bound.count--;
+    return both(reader, items, condition);
+}
+
+/* Long chains lean to the left. */
+static SetId binary_set(BodyReader *reader, const Ast *ast) {
+    VECTOR(const Ast *) spine = {0};
+    for (; ast->kind == AST_BINARY; ast = ast->a)
+        vector_push(&spine, ast);
+    SetId set = body_set(reader, ast);
+    while (spine.count > 0) {
+        const Ast *step = spine.items[--spine.count];
+        set =
+            keys_combine(reader->solver, set, body_set(reader, step->b), step->op != AST_FALLBACK);
+    }
+    vector_free(&spine);
+    return set;
+}
+
+static SetId body_set(BodyReader *reader, const Ast *ast) {
+    if (ast == NULL)
+        return 0;
+    switch (ast->kind) {
+    case AST_NAME:
+        return name_set(reader, ast->text);
+    case AST_BLOCK:
+        return block_set(reader, ast);
+    case AST_FOR:
+        return comprehension_set(reader, ast);
+    case AST_BINARY:
+        return binary_set(reader, ast);
+    default: {
+        SetId set = ast->kind == AST_CALL ? 0 : body_set(reader, ast->a);
+        set = both(reader, set, body_set(reader, ast->b));
+        set = both(reader, set, body_set(reader, ast->c));
+        for (uint32_t i = 0; i < ast->n_items; i++)
+            set = both(reader, set, body_set(reader, ast->items[i]));
+        return set;
+    }
+    }
+}
+
+SetId keys_of_body(KeySolver *solver, const Method *method, const SetId *parameters) {
+    BodyReader reader = {.solver = solver};
+    for (uint32_t p = 0; p < method->n_parameters; p++)
+        vector_push(&reader.bound, (BoundSet){method->parameters[p].name, parameters[p]});
+    SetId set = body_set(&reader, method->body);
+    vector_free(&reader.bound);
+    return set;
+}
+
+/* ---- maps ---- */
+
+static bool has_patterns(const Node *node) {
+    return node->kind == NODE_MAP && node->n_operands > 0 && node->entries[0].kind != ENTRY_KEY;
+}
+
+static bool check_block(KeySolver *solver, const MapEntry *entry, Text name) {
+    const Config *config = solver->domain->config;
+    Text shown = text_printable(solver->arena, name);
+    if (config == NULL) {
+        diag_error(solver->diags, entry->span,
+                   "'%.*s' would be a block, but the architecture is not known", TEXT_ARG(shown));
+        diag_hint(solver->diags, "patterns over keys are strings: \"*.%.*s.*\"", TEXT_ARG(shown));
+        return false;
+    }
+    if (config_block(config, name) != INDEX_NONE)
+        return true;
+    diag_error(solver->diags, entry->span, "'%.*s' has no block '%.*s'", TEXT_ARG(config->name),
+               TEXT_ARG(shown));
+    Text nearest = nearest_name(name, config->blocks, config->n_blocks);
+    if (nearest.size > 0)
+        diag_hint(solver->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
+    else if (config->n_blocks > 0)
+        diag_hint(solver->diags, "its blocks go from %.*s to %.*s", TEXT_ARG(config->blocks[0]),
+                  TEXT_ARG(config->blocks[config->n_blocks - 1]));
+    return false;
+}
+
+static void check_glob(KeySolver *solver, NodeId id, uint32_t i) {
+    const MapEntry *entry = &graph_node(solver->graph, id)->entries[i];
+    KeySet there = keys_set(solver, solver->there);
+    for (KeyId key = 0; key < solver->domain->n_keys; key++)
+        if (keys_have(there, key) && glob_matches(entry->first, solver->domain->keys[key]))
+            return;
+    if (solver->domain->n_keys == 0)
+        return;
+    diag_error(solver->diags, entry->span, "no key matches \"%.*s\"",
+               TEXT_ARG(text_printable(solver->arena, entry->first)));
+    diag_hint(solver->diags, "a key is, for instance, %.*s",
+              TEXT_ARG(text_printable(solver->arena, solver->domain->keys[0])));
+}
+
+static void check_patterns(KeySolver *solver, NodeId id) {
+    const Node *node = graph_node(solver->graph, id);
+    for (uint32_t i = 0; i < node->n_operands; i++) {
+        const MapEntry *entry = &node->entries[i];
+        if (entry->kind == ENTRY_GLOB)
+            check_glob(solver, id, i);
+        else if (entry->kind != ENTRY_KEY && check_block(solver, entry, entry->first) &&
+                 entry->kind == ENTRY_RANGE && check_block(solver, entry, entry->last) &&
+                 config_block(solver->domain->config, entry->first) >
+                     config_block(solver->domain->config, entry->last))
+            diag_error(solver->diags, entry->span, "'%.*s' comes before '%.*s'",
+                       TEXT_ARG(entry->last), TEXT_ARG(entry->first));
+    }
+}
+
+/* Every key that USER has needs an entry of the map. */
+static void check_covered(KeySolver *solver, NodeId map, KeySet keys, NodeId user) {
+    const int32_t *entries = solver->solved->entries[map];
+    KeySet there = keys_set(solver, solver->there);
+    uint32_t n = 0;
+    Text first = TEXT("");
+    for (KeyId key = 0; key < solver->domain->n_keys; key++)
+        if (keys_have(keys, key) && keys_have(there, key) && entries[key] < 0 && n++ == 0)
+            first = solver->domain->keys[key];
+    if (n == 0)
+        return;
+    diag_error(solver->diags, graph_node(solver->graph, map)->span,
+               "this map has nothing for %u of the keys that it meets, such as '%.*s'", n,
+               TEXT_ARG(text_printable(solver->arena, first)));
+    diag_hint(solver->diags, "an entry for the rest: \"*\": …");
+    diag_note(solver->diags, graph_node(solver->graph, user)->span, "it meets them here");
+}
+
+static bool fills_gaps(const Node *node) {
+    return node->kind == NODE_OPERATOR && node->op == AST_FALLBACK;
+}
+
+void keys_check_maps(KeySolver *solvers, Solved *solved, const SetId *sets) {
+    const Graph *graph = solved->recipe->graph;
+    bool *covered = arena_array(solvers->arena, bool, graph_count(graph) + 1);
+    for (NodeId id = 0; id < graph_count(graph); id++) {
+        const Node *node = graph_node(graph, id);
+        if (!solved->reached[id])
+            continue;
+        if (has_patterns(node))
+            check_patterns(&solvers[solved->domain_of[id]], id);
+        for (uint32_t i = 0; i < node->n_operands && !fills_gaps(node); i++) {
+            NodeId map = graph_operands(graph, id)[i];
+            KeySolver *solver = &solvers[solved->domain_of[id]];
+            if (!has_patterns(graph_node(graph, map)) || covered[map] ||
+                solved->domain_of[map] != solved->domain_of[id])
+                continue;
+            covered[map] = true;
+            check_covered(solver, map, keys_set(solver, sets[id]), id);
+        }
+    }
+}
+
+/* ---- networks ---- */
+
+/* Whether the tensors of a network's model are used, by tensor. */
+typedef struct NetworkUse {
+    const Model *model;
+    NodeId node;
+    bool *used;
+} NetworkUse;
+
+typedef struct NetworkUses {
+    Arena *arena;
+    const Solved *solved;
+    VECTOR(NetworkUse) items;
+} NetworkUses;
+
+static bool is_network_model(const Solved *solved, NodeId id) {
+    const Config *config = solved->domains[solved->domain_of[id]].config;
+    return solved->reached[id] && solved->models[id] != NULL && config != NULL &&
+           config_is_network(config);
+}
+
+static NetworkUse *find_use(NetworkUses *uses, NodeId id) {
+    const Model *model = uses->solved->models[id];
+    for (size_t i = 0; i < uses->items.count; i++)
+        if (uses->items.items[i].model == model)
+            return &uses->items.items[i];
+    vector_push(&uses->items, (NetworkUse){.model = model, .node = id});
+    NetworkUse *use = &uses->items.items[uses->items.count - 1];
+    use->used = arena_array(uses->arena, bool, model->n_tensors + 1);
+    return use;
+}
+
+static void mark_key(NetworkUses *uses, NodeId model, Text key) {
+    const Tensor *tensor = solved_tensor(uses->solved, model, key);
+    NetworkUse *use = find_use(uses, model);
+    if (tensor != NULL)
+        use->used[tensor - use->model->tensors] = true;
+}
+
+/* Marks what a conversion reads in every model that reaches its operand. */
+static void mark_conversion(NetworkUses *uses, NodeId id) {
+    const Solved *solved = uses->solved;
+    const Graph *graph = solved->recipe->graph;
+    const Domain *target = &solved->domains[solved->domain_of[id]];
+    for (NodeId model = 0; model < id; model++) {
+        if (!is_network_model(solved, model) ||
+            solved->domain_of[model] != solved->domain_of[graph_operands(graph, id)[0]])
+            continue;
+        for (KeyId key = 0; key < target->n_keys; key++) {
+            const ConversionRule *rule = solved->conversions[id].rules[key];
+            for (uint32_t i = 0; rule != NULL && i < rule->n_sources; i++)
+                mark_key(uses, model, rule->sources[i].key);
+        }
+    }
+}
+
+/* Networks that are outputs themselves lose nothing. */
+static void mark_output(NetworkUses *uses, NodeId output) {
+    const Solved *solved = uses->solved;
+    for (NodeId id = 0; id < graph_count(solved->recipe->graph); id++)
+        if (is_network_model(solved, id) && solved->domain_of[id] == solved->domain_of[output]) {
+            NetworkUse *use = find_use(uses, id);
+            const Config *config = solved->domains[solved->domain_of[id]].config;
+            for (uint32_t i = 0; i < use->model->n_tensors; i++)
+                use->used[i] |=
+                    config_find(solved->configs, config, use->model->tensors[i].name) != INDEX_NONE;
+        }
+}
+
+static void report_use(const KeySolver *solver, const NetworkUse *use) {
+    const Solved *solved = solver->solved;
+    const Config *config = solved->domains[solved->domain_of[use->node]].config;
+    Builder names = {0};
+    uint32_t n = 0, n_modules = 0;
+    for (uint32_t i = 0; i < use->model->n_tensors; i++) {
+        Text name = use->model->tensors[i].name;
+        if (use->used[i])
+            continue;
+        n_modules += config_find(solved->configs, config, name) != INDEX_NONE;
+        if (n++ < 3) {
+            builder_add(&names, n > 1 ? TEXT(", ") : TEXT(""));
+            builder_printable(&names, name);
+        }
+    }
+    if (n == 0)
+        return;
+    if (n > 3)
+        builder_format(&names, " and %u more", n - 3);
+    Span span = graph_node(solver->graph, use->node)->span;
+    Text path = text_printable(solver->arena, use->model->path);
+    if (solver->options->allow_unused) {
+        diag_warning(solver->diags, span, "%.*s has keys that change nothing: %s", TEXT_ARG(path),
+                     names.data);
+    } else {
+        diag_error(solver->diags, span, "%.*s has keys that change nothing: %s", TEXT_ARG(path),
+                   names.data);
+        diag_hint(solver->diags, "--allow-unused leaves them out");
+        if (n_modules > 0)
+            diag_note(solver->diags, SPAN_NONE,
+                      "'%.*s' knows %u of them, but what belongs to them is missing or there twice",
+                      TEXT_ARG(config->name), n_modules);
+    }
+    builder_free(&names);
+}
+
+void keys_check_networks(KeySolver *solvers, Solved *solved) {
+    const Graph *graph = solved->recipe->graph;
+    NetworkUses uses = {.arena = solvers->arena, .solved = solved};
+    for (NodeId id = 0; id < graph_count(graph); id++)
+        if (solved->conversions[id].rules != NULL && graph_node(graph, id)->n_operands > 0)
+            mark_conversion(&uses, id);
+    for (uint32_t i = 0; i < solved->recipe->n_outputs; i++)
+        mark_output(&uses, solved->recipe->outputs[i].node);
+    for (size_t i = 0; i < uses.items.count; i++)
+        report_use(&solvers[solved->domain_of[uses.items.items[i].node]], &uses.items.items[i]);
+    vector_free(&uses.items);
+}

@@ -1,0 +1,49 @@
+/* Inside solve/: the sets of keys that nodes have, while they are found. */
+#ifndef SOLVE_KEYS_H
+#define SOLVE_KEYS_H
+
+#include "base/vector.h"
+#include "solve/solve.h"
+
+typedef uint32_t SetId; /* in KeySolver.sets; 0 is the set of all keys */
+
+typedef struct Combined {
+    SetId a, b;
+    bool both; /* the intersection; else the union */
+    SetId result;
+} Combined;
+
+/* The sets of one domain. */
+typedef struct KeySolver {
+    const SolveOptions *options;
+    Arena *arena;
+    Diags *diags;
+    Solved *solved;
+    const Graph *graph;
+    Domain *domain;
+    SetId there; /* keys that some source of the domain has; 0 where it has no source */
+    size_t n_words;
+    VECTOR(const uint64_t *) sets;
+    HashIndex by_content;
+    VECTOR(Combined) combined;
+    HashIndex by_operands;
+} KeySolver;
+
+/* What both sets have, or either. */
+SetId keys_combine(KeySolver *solver, SetId a, SetId b, bool both);
+static inline KeySet keys_set(const KeySolver *solver, SetId set) {
+    return (KeySet){solver->sets.items[set]};
+}
+
+/* The keys under which a call of a method with a body has a value, by the keys of its parameters:
+ * those that all of them have, but for what stands in front of a `|` in the body. */
+SetId keys_of_body(KeySolver *solver, const Method *method, const SetId *parameters);
+
+/* Looks at the maps of patterns: every pattern is for some key, and every key that meets one has an
+ * entry. SETS: by node. */
+void keys_check_maps(KeySolver *solvers, Solved *solved, const SetId *sets);
+
+/* Looks for keys of networks that no conversion used. */
+void keys_check_networks(KeySolver *solvers, Solved *solved);
+
+#endif
