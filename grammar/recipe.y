@@ -63,9 +63,12 @@ statement(S) ::= SAVE(K) expr(E) TO expr(P) options(O).   { S = tree_save(parser
 statement(S) ::= NEXT(K) exprs(L) until(U).               { S = tree_next(parser, K, L, U); }
 statement(S) ::= CONFIG(K) STRING(N) body(B).             { S = tree_config(parser, K, N, list_empty(), B); }
 statement(S) ::= CONFIG(K) STRING(N) attributes(A) body(B). { S = tree_config(parser, K, N, A, B); }
-statement(S) ::= CONVERSION(K) FROM STRING(A) TO STRING(B) LP formals(F) RP body(C). { S = tree_conversion(parser, K, K, A, B, F, C); }
-statement(S) ::= CONVERSION(K) NAME(N) FROM STRING(A) TO STRING(B) LP formals(F) RP body(C). { S = tree_conversion(parser, K, N, A, B, F, C); }
+statement(S) ::= CONVERSION(K) FROM STRING(A) TO STRING(B) LP formals(F) RP result(R) body(C). { S = tree_conversion(parser, K, K, A, B, F, R, C); }
+statement(S) ::= CONVERSION(K) NAME(N) FROM STRING(A) TO STRING(B) LP formals(F) RP result(R) body(C). { S = tree_conversion(parser, K, N, A, B, F, R, C); }
 statement(S) ::= template(S).
+
+result(T) ::= .                                           { T = NULL; }
+result(T) ::= ARROW type(E).                              { T = E; }
 
 template(S) ::= TEMPLATE(K) NAME(N) LP formals(F) RP body(B). { S = tree_template(parser, K, N, F, B); }
 

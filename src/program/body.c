@@ -692,20 +692,12 @@ Term lower_expression(Lower *lower, const Ast *ast) {
     }
 }
 
-/* In a rule, operands that are constants go by their names, and so do placeholders. */
-static void push_rule_names(Lower *lower, const Node *node, const ConversionRule *rule) {
-    const Graph *graph = lower->solved->recipe->graph;
-    for (uint32_t i = 0; i < node->n_operands; i++) {
-        const Node *operand = graph_node(graph, graph_operands(graph, lower->call)[i]);
-        Text name =
-            node->method->parameters[method_operand(node->method, node->n_operands, i)].name;
-        if (operand->kind == NODE_NUMBER)
-            push_local(lower, name, term_number(operand->number, operand->number_kind));
-        else if (operand->kind == NODE_STRING)
-            push_local(lower, name, term_string(operand->text));
-        else if (operand->kind == NODE_NULL)
-            push_local(lower, name, term_null);
-    }
+/* In a rule, operands that are no models go by their names, and so do placeholders. */
+static void push_rule_names(Lower *lower, const Method *method, const ConversionRule *rule,
+                            const Term *numbers) {
+    for (uint32_t p = 0; p < method->n_parameters; p++)
+        if (!conversion_converts(method, p))
+            push_local(lower, method->parameters[p].name, *numbers++);
     for (uint32_t i = 0; i < rule->n_variables; i++)
         push_local(lower, rule->variables[i].name,
                    rule->variables[i].is_number
@@ -723,14 +715,15 @@ static Term rule_output(Lower *lower, const ConversionRule *rule, Term result) {
                        rule->rule->a->n_items);
 }
 
-Term lower_rule(Lower *lower, const Node *node, const ConversionRule *rule, const Term *sources) {
+Term lower_rule(Lower *lower, const Node *node, const ConversionRule *rule, const Term *sources,
+                const Term *numbers) {
     if (rule->expression == NULL)
         return sources[0];
     Lower outer = *lower;
     size_t frame = lower->locals.count;
     lower->rule = rule;
     lower->sources = sources;
-    push_rule_names(lower, node, rule);
+    push_rule_names(lower, node->method, rule, numbers);
     Term result =
         run_body(lower, rule->expression, node->method->scope, frame, rule->rule->span);
     lower->rule = outer.rule;

@@ -19,6 +19,7 @@ struct Region {
     NodeId *leaves; /* those of them whose value depends on the key by itself */
     uint32_t n_leaves;
     struct Region **operands; /* by place in `leaves`: what a conversion converts; else NULL */
+    struct Region **numbers;  /* by place in `leaves`: its operands that are numbers and words */
     uint32_t depth;           /* of conversions around it */
 };
 
@@ -119,6 +120,26 @@ static void find_nodes(Explorer *explorer, Region *region) {
         arena_copy(explorer->arena, explorer->pending.items, region->n_nodes * sizeof(NodeId));
 }
 
+static Region *explore(Explorer *explorer, const NodeId *roots, uint32_t n_roots, uint32_t depth);
+
+/* The models that a conversion converts, and its other operands, go by different keys. */
+static void explore_conversion(Explorer *explorer, Region *region, uint32_t at) {
+    const Graph *graph = explorer->solved->recipe->graph;
+    const Node *node = graph_node(graph, region->leaves[at]);
+    const NodeId *operands = graph_operands(graph, region->leaves[at]);
+    NodeId *models = arena_array(explorer->arena, NodeId, node->n_operands + 1);
+    NodeId *numbers = arena_array(explorer->arena, NodeId, node->n_operands + 1);
+    uint32_t n_models = 0, n_numbers = 0;
+    for (uint32_t i = 0; i < node->n_operands; i++)
+        if (conversion_converts(node->method, i))
+            models[n_models++] = operands[i];
+        else
+            numbers[n_numbers++] = operands[i];
+    region->operands[at] = explore(explorer, models, n_models, region->depth + 1);
+    if (n_numbers > 0)
+        region->numbers[at] = explore(explorer, numbers, n_numbers, region->depth + 1);
+}
+
 static Region *explore(Explorer *explorer, const NodeId *roots, uint32_t n_roots, uint32_t depth) {
     const Graph *graph = explorer->solved->recipe->graph;
     Region *region = arena_new(explorer->arena, Region);
@@ -131,12 +152,10 @@ static Region *explore(Explorer *explorer, const NodeId *roots, uint32_t n_roots
         if (is_key_leaf(graph_node(graph, region->nodes[i])))
             region->leaves[region->n_leaves++] = region->nodes[i];
     region->operands = arena_array(explorer->arena, Region *, region->n_leaves + 1);
-    for (uint32_t i = 0; i < region->n_leaves; i++) {
-        const Node *node = graph_node(graph, region->leaves[i]);
-        if (is_conversion(node) && depth < CONVERSION_LIMIT)
-            region->operands[i] = explore(explorer, graph_operands(graph, region->leaves[i]),
-                                          node->n_operands, depth + 1);
-    }
+    region->numbers = arena_array(explorer->arena, Region *, region->n_leaves + 1);
+    for (uint32_t i = 0; i < region->n_leaves; i++)
+        if (is_conversion(graph_node(graph, region->leaves[i])) && depth < CONVERSION_LIMIT)
+            explore_conversion(explorer, region, i);
     return region;
 }
 
@@ -195,6 +214,8 @@ static void hash_rule(Collector *collector, const Solved *solved, NodeId id, Tex
         hash_shape(collector, solved_config_key(solved, id, key));
 }
 
+static void collect(Collector *collector, const Region *region, Text key);
+
 static void collect_conversion(Collector *collector, const Region *region, uint32_t at, Text key) {
     NodeId id = region->leaves[at];
     const ConversionRule *rule =
@@ -204,6 +225,8 @@ static void collect_conversion(Collector *collector, const Region *region, uint3
         return;
     }
     hash_rule(collector, region->solved, id, key, rule);
+    if (region->numbers[at] != NULL)
+        collect(collector, region->numbers[at], rule->sources[0].key);
     for (uint32_t i = 0; i < rule->n_sources; i++)
         collect(collector, region->operands[at], rule->sources[i].key);
 }
@@ -320,14 +343,18 @@ static Term conversion_term(Evaluation *evaluation, uint32_t at, uint32_t *slot)
         return term_absent;
     Term *sources = arena_array(lower->arena, Term, rule->n_sources + 1);
     Term *roots = arena_array(lower->arena, Term, node->n_operands + 1);
+    Term *numbers = arena_array(lower->arena, Term, node->n_operands + 1);
+    if (region->numbers[at] != NULL &&
+        !evaluate_region(lower, region->numbers[at], rule->sources[0].key, slot, numbers))
+        return term_poison;
     for (uint32_t i = 0; i < rule->n_sources; i++) {
         if (!evaluate_region(lower, region->operands[at], rule->sources[i].key, slot, roots))
             return term_poison;
-        sources[i] = roots[rule->sources[i].parameter];
+        sources[i] = roots[rule->sources[i].model];
     }
     NodeId call = lower->call;
     lower->call = id;
-    Term result = lower_rule(lower, node, rule, sources);
+    Term result = lower_rule(lower, node, rule, sources, numbers);
     lower->call = call;
     return result;
 }

@@ -83,8 +83,10 @@ Term lower_operator(Lower *lower, AstOp op, Term a, Term b, Span span);
 Term lower_expression(Lower *lower, const Ast *ast);
 /* A call of a function of the tensor language; false where it has none of that name. */
 bool lower_builtin(Lower *lower, const Ast *call, Text name, Term *out);
-/* A rule of a conversion that NODE calls, with the values of the keys that it names. */
-Term lower_rule(Lower *lower, const Node *node, const ConversionRule *rule, const Term *sources);
+/* A rule of a conversion that NODE calls, with the values of the keys that it names, and of the
+ * operands that are no models. */
+Term lower_rule(Lower *lower, const Node *node, const ConversionRule *rule, const Term *sources,
+                const Term *numbers);
 /* The body of METHOD with these arguments by parameter. */
 Term lower_method(Lower *lower, const Method *method, const Term *arguments, Span span);
 /* Every function of the tensor language, for suggestions: calls EACH with its name, its

@@ -155,11 +155,19 @@ static void check_formals(const Library *library, const Method *method) {
 }
 
 /* What a conversion says of its configs; the config "any" stands for all. */
-static void read_conversion(Method *method, const Ast *syntax) {
+static void read_conversion(SignatureReader *reader, Method *method, const Ast *syntax) {
     method->rules = syntax->c;
     method->body = NULL;
     method->symbol = method->n_parameters > 0 ? method->parameters[0].symbol : -1;
     method->spaces = SPACES_ALL;
+    if (syntax->b->b != NULL) {
+        Parameter result = {0};
+        read_type(reader, syntax->b->b, &result);
+        method->spaces = result.spaces;
+        method->symbol = result.symbol;
+    } else if (method->symbol < 0 && method->n_parameters > 0) {
+        method->spaces = method->parameters[0].spaces;
+    }
     for (uint32_t i = 0; i < method->n_parameters; i++)
         if (method->parameters[i].config.size == 0)
             method->parameters[i].config = syntax->a->text;
@@ -181,7 +189,7 @@ static const Method *read_method(Library *library, const Ast *syntax, const Scop
     for (uint32_t i = 0; i < syntax->n_items; i++)
         read_formal(&reader, syntax->items[i], &method->parameters[i]);
     if (syntax->kind == AST_CONVERSION) {
-        read_conversion(method, syntax);
+        read_conversion(&reader, method, syntax);
     } else {
         Parameter result = {0};
         read_type(&reader, syntax->b, &result);

@@ -46,6 +46,18 @@ struct Conversion {
     VECTOR(Rule) rules;
 };
 
+bool conversion_converts(const Method *method, uint32_t p) {
+    return method->parameters[p].type == PARAMETER_TENSOR;
+}
+
+/* The place of parameter P among the models. */
+static uint32_t model_place(const Method *method, uint32_t p) {
+    uint32_t place = 0;
+    for (uint32_t i = 0; i < p; i++)
+        place += conversion_converts(method, i);
+    return place;
+}
+
 /* ---- patterns ---- */
 
 static const Placeholder *find_placeholder(const Match *match, Text name) {
@@ -171,7 +183,9 @@ static void find_sources(const Conversion *conversion, const Rule *rule, const M
     int parameter = source_parameter(conversion->method, ast);
     if (parameter >= 0) {
         Text key = fill_pattern(conversion->arena, rule, ast->items[0]->text, match);
-        vector_push(sources, (ConversionSource){ast, (uint32_t)parameter, key});
+        vector_push(sources, (ConversionSource){ast, (uint32_t)parameter,
+                                                model_place(conversion->method, (uint32_t)parameter),
+                                                key});
         return;
     }
     find_sources(conversion, rule, match, ast->a, sources);
@@ -311,7 +325,7 @@ static const ConversionRule *apply_rule(Conversion *conversion, const Rule *rule
     Sources sources = {0};
     if (renames)
         vector_push(&sources,
-                    (ConversionSource){NULL, 0, fill_pattern(arena, rule, rule->source, match)});
+                    (ConversionSource){.key = fill_pattern(arena, rule, rule->source, match)});
     else
         find_sources(conversion, rule, match, expression, &sources);
     ConversionRule *found = NULL;
@@ -329,13 +343,17 @@ static const ConversionRule *apply_rule(Conversion *conversion, const Rule *rule
     return found;
 }
 
+/* The first pattern that matches decides; rules of the same pattern are its alternatives. */
 const ConversionRule *conversion_find(Conversion *conversion, Text key, ConversionHas *has,
                                       void *context) {
     Match match;
+    const Rule *decided = NULL;
     for (size_t i = 0; i < conversion->rules.count; i++) {
         const Rule *rule = &conversion->rules.items[i];
-        if (!match_rule(rule, key, &match))
+        if ((decided != NULL && !text_equal(decided->pattern, rule->pattern)) ||
+            !match_rule(rule, key, &match))
             continue;
+        decided = rule;
         const ConversionRule *found = apply_rule(conversion, rule, &match, has, context);
         if (found != NULL)
             return found;

@@ -22,6 +22,7 @@ typedef struct RuleVariable {
 typedef struct ConversionSource {
     const Ast *reference; /* the x["…"] of the rule; NULL where the rule is a renaming */
     uint32_t parameter;
+    uint32_t model; /* its place among the parameters that are models */
     Text key;
 } ConversionSource;
 
@@ -38,6 +39,9 @@ typedef struct ConversionRule {
 
 typedef struct Conversion Conversion;
 
+/* Whether parameter P is a model that is converted, and not a number or word. */
+bool conversion_converts(const Method *method, uint32_t p);
+
 /* Reads the rules of a conversion. NULL after errors. */
 Conversion *conversion_read(Arena *arena, Diags *diags, Configs *configs, const Method *method);
 void conversion_free(Conversion *conversion); /* what is not in the arena */
@@ -45,8 +49,8 @@ void conversion_free(Conversion *conversion); /* what is not in the arena */
 /* Whether operand PARAMETER has a key. */
 typedef bool ConversionHas(void *context, uint32_t parameter, Text key);
 
-/* The first rule whose pattern matches KEY and whose sources are there, but for those that have a
- * `|` behind them. NULL where there is none. */
+/* The rule that makes KEY: of those with the first pattern that matches it, the first whose sources
+ * are there, but for those that have a `|` behind them. NULL where there is none. */
 const ConversionRule *conversion_find(Conversion *conversion, Text key, ConversionHas *has,
                                       void *context);
 

@@ -54,8 +54,8 @@ typedef enum AstKind {
     AST_SAVE,     /* save a to b, items: AST_ARGUMENT options */
     AST_CONFIG,   /* config a (AST_STRING) items: AST_ATTRIBUTE, b: AST_BLOCK of items */
     AST_TEMPLATE, /* template text(items: AST_FORMAL) b: AST_BLOCK of items */
-    AST_CONVERSION, /* conversion text from a to b (items: AST_FORMAL) c: AST_BLOCK of items; text
-                       may be empty */
+    AST_CONVERSION, /* conversion text from a to b (items: AST_FORMAL) -> b->b c: AST_BLOCK of items;
+                       text may be empty; b->b is an AST_TYPE or NULL */
     AST_RULE,       /* a (AST_STRING pattern or AST_LIST of them) = b */
     AST_FILE,       /* items: statements; integer: the version pinned by `mecha 1`, or 0 */
     /* items of configs and templates; those of conversions are AST_BIND, AST_RULE, AST_EACH,

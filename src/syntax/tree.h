@@ -90,7 +90,7 @@ Ast *tree_config(Parser *parser, Token keyword, Token name, AstList attributes, 
 Ast *tree_template(Parser *parser, Token keyword, Token name, AstList formals, Ast *body);
 /* NAME is the keyword where the conversion has none. */
 Ast *tree_conversion(Parser *parser, Token keyword, Token name, Token from, Token to,
-                     AstList formals, Ast *body);
+                     AstList formals, Ast *type, Ast *body);
 Ast *tree_body(Parser *parser, Token open, AstList items, Token close);
 Ast *tree_item(Parser *parser, Ast *expression);
 Ast *tree_key(Parser *parser, Token key, Ast *type, AstList attributes);

@@ -21,6 +21,8 @@ static const char *misplaced_in_conversion(AstKind kind) {
     case AST_EACH:
     case AST_WHEN:
     case AST_BLOCK:
+    case AST_CALL:
+    case AST_TEMPLATE:
     case AST_ERROR:
         return NULL;
     default:
@@ -55,20 +57,20 @@ Ast *tree_config(Parser *parser, Token keyword, Token name, AstList attributes, 
 
 Ast *tree_template(Parser *parser, Token keyword, Token name, AstList formals, Ast *body) {
     Ast *node = declare(parser, AST_TEMPLATE, keyword, body);
-    check_items(parser, body, misplaced_in_config);
     node_name(parser, node, name);
     node->b = body;
     return node_finish(parser, node, formals);
 }
 
 Ast *tree_conversion(Parser *parser, Token keyword, Token name, Token from, Token to,
-                     AstList formals, Ast *body) {
+                     AstList formals, Ast *type, Ast *body) {
     Ast *node = declare(parser, AST_CONVERSION, keyword, body);
     check_items(parser, body, misplaced_in_conversion);
     if (name.begin != keyword.begin)
         node_name(parser, node, name);
     node->a = tree_string(parser, from);
     node->b = tree_string(parser, to);
+    node->b->b = type;
     node->c = body;
     return node_finish(parser, node, formals);
 }
