@@ -700,9 +700,8 @@ static void push_rule_names(Lower *lower, const Method *method, const Conversion
             push_local(lower, method->parameters[p].name, *numbers++);
     for (uint32_t i = 0; i < rule->n_variables; i++)
         push_local(lower, rule->variables[i].name,
-                   rule->variables[i].is_number
-                       ? term_number(rule->variables[i].number, NUMBER_INT)
-                       : term_string(rule->variables[i].text));
+                   rule->variables[i].is_number ? term_number(rule->variables[i].number, NUMBER_INT)
+                                                : term_string(rule->variables[i].text));
 }
 
 /* The item of a rule's list that is for the key at hand. */
@@ -711,8 +710,8 @@ static Term rule_output(Lower *lower, const ConversionRule *rule, Term result) {
         return result;
     if (result.kind == TERM_LIST && result.n_items == rule->rule->a->n_items)
         return result.items[rule->output];
-    return lower_error(lower, rule->expression->span, "this is a list of %u values, one for each key",
-                       rule->rule->a->n_items);
+    return lower_error(lower, rule->expression->span,
+                       "this is a list of %u values, one for each key", rule->rule->a->n_items);
 }
 
 Term lower_rule(Lower *lower, const Node *node, const ConversionRule *rule, const Term *sources,
@@ -724,8 +723,7 @@ Term lower_rule(Lower *lower, const Node *node, const ConversionRule *rule, cons
     lower->rule = rule;
     lower->sources = sources;
     push_rule_names(lower, node->method, rule, numbers);
-    Term result =
-        run_body(lower, rule->expression, node->method->scope, frame, rule->rule->span);
+    Term result = run_body(lower, rule->expression, node->method->scope, frame, rule->rule->span);
     lower->rule = outer.rule;
     lower->sources = outer.sources;
     return rule_output(lower, rule, result);

@@ -74,9 +74,28 @@ static bool is_conversion(const Node *node) {
     return node->kind == NODE_CALL && node->method->rules != NULL;
 }
 
+/* Whether a body asks of which component the key is. */
+static bool asks_component(const Ast *ast) {
+    for (; ast != NULL; ast = ast->a) {
+        if (ast->kind == AST_NAME && text_equal(ast->text, TEXT("in_component")))
+            return true;
+        for (uint32_t i = 0; i < ast->n_items; i++)
+            if (asks_component(ast->items[i]))
+                return true;
+        if (asks_component(ast->b) || asks_component(ast->c))
+            return true;
+    }
+    return false;
+}
+
+static bool tells_components_apart(const Node *node) {
+    return node->kind == NODE_CALL && node->method->body != NULL &&
+           asks_component(node->method->body);
+}
+
 static bool is_key_leaf(const Node *node) {
     return node->kind == NODE_MODEL || node->kind == NODE_MAP || node->kind == NODE_KEEP ||
-           node->kind == NODE_COMPONENT || is_conversion(node);
+           node->kind == NODE_COMPONENT || is_conversion(node) || tells_components_apart(node);
 }
 
 /* Finds what roots reach; shared by a region and those of its conversions. */
@@ -231,6 +250,11 @@ static void collect_conversion(Collector *collector, const Region *region, uint3
         collect(collector, region->operands[at], rule->sources[i].key);
 }
 
+static void hash_component(Collector *collector, const ConfigKey *key) {
+    if (key != NULL)
+        XXH3_64bits_update(collector->hash, key->component.data, key->component.size);
+}
+
 static void collect(Collector *collector, const Region *region, Text key) {
     const Solved *solved = region->solved;
     for (uint32_t i = 0; i < region->n_leaves; i++) {
@@ -238,8 +262,10 @@ static void collect(Collector *collector, const Region *region, Text key) {
         const Node *node = graph_node(solved->recipe->graph, id);
         if (node->kind == NODE_MODEL)
             collect_model(collector, solved, id, key);
-        else if (node->kind == NODE_CALL)
+        else if (is_conversion(node))
             collect_conversion(collector, region, i, key);
+        else if (node->kind == NODE_CALL)
+            hash_component(collector, solved_config_key(solved, id, key));
         else
             hash_number(collector, (uint64_t)solved_entry(solved, id, key));
     }
@@ -451,7 +477,7 @@ static bool evaluate_region(Lower *lower, const Region *region, Text key, uint32
         const Node *node = graph_node(graph, region->leaves[i]);
         if (node->kind == NODE_MODEL)
             *term_of(&evaluation, region->leaves[i]) = leaf_term(lower, (*slot)++);
-        else if (node->kind == NODE_CALL)
+        else if (is_conversion(node))
             *term_of(&evaluation, region->leaves[i]) = conversion_term(&evaluation, i, slot);
     }
     for (uint32_t i = 0; i < region->n_nodes; i++) {

@@ -1231,6 +1231,7 @@ Recipe *elaborate(Arena *arena, Diags *diags, Library *library, uint32_t source,
                              .options = options,
                              .setting_used = arena_array(arena, bool, options->n_settings + 1)};
     if (source_dialect(text->text) == DIALECT_INSTRUCTIONS) {
+        recipe->is_list = true;
         recipe->scope = library_scope(library, &(Ast){.kind = AST_FILE});
         elaborate_instructions(arena, diags, recipe, source);
         check_settings(&elaborator);

@@ -36,7 +36,8 @@ typedef struct Recipe {
     Build *build;
     Library *library;
     const Scope *scope;
-    Text folder; /* of the recipe file: where relative paths are looked for first */
+    bool is_list; /* written as an instruction list */
+    Text folder;  /* of the recipe file: where relative paths are looked for first */
     RecipeOutput *outputs;
     uint32_t n_outputs;
     RecipeParameter *parameters;

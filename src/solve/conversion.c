@@ -183,9 +183,9 @@ static void find_sources(const Conversion *conversion, const Rule *rule, const M
     int parameter = source_parameter(conversion->method, ast);
     if (parameter >= 0) {
         Text key = fill_pattern(conversion->arena, rule, ast->items[0]->text, match);
-        vector_push(sources, (ConversionSource){ast, (uint32_t)parameter,
-                                                model_place(conversion->method, (uint32_t)parameter),
-                                                key});
+        vector_push(sources,
+                    (ConversionSource){ast, (uint32_t)parameter,
+                                       model_place(conversion->method, (uint32_t)parameter), key});
         return;
     }
     find_sources(conversion, rule, match, ast->a, sources);

@@ -295,7 +295,8 @@ static void report_use(const KeySolver *solver, const NetworkUse *use) {
         builder_format(&names, " and %u more", n - 3);
     Span span = graph_node(solver->graph, use->node)->span;
     Text path = text_printable(solver->arena, use->model->path);
-    if (solver->options->allow_unused) {
+    /* sd-mecha merges what it finds; its recipes run here as they do there. */
+    if (solver->options->allow_unused || solved->recipe->is_list) {
         diag_warning(solver->diags, span, "%.*s has keys that change nothing: %s", TEXT_ARG(path),
                      names.data);
     } else {

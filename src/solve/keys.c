@@ -214,13 +214,12 @@ static SetId common_keys(KeySolver *solver, NodeId id, const SetId *sets, bool b
 }
 
 /* Structural keys are those that all operands share, whatever the method would make of the others,
- * as in sd-mecha; with a config, the method decides. */
+ * as in sd-mecha; with a config, the method decides. Constants have every key. */
 static SetId call_keys(KeySolver *solver, NodeId id, const SetId *sets) {
     const Node *node = graph_node(solver->graph, id);
     const Method *method = node->method;
-    SetId common = common_keys(solver, id, sets, true);
-    if (solver->domain->config == NULL || common == common_keys(solver, id, sets, false))
-        return common;
+    if (solver->domain->config == NULL)
+        return common_keys(solver, id, sets, true);
     SetId *parameters = arena_array(solver->arena, SetId, method->n_parameters + 1);
     for (uint32_t i = 0; i < node->n_operands; i++) {
         uint32_t p = method_operand(method, node->n_operands, i);
