@@ -530,6 +530,17 @@ const MechaMethod *mecha_method(Engine *engine, Text name) {
     return NULL;
 }
 
+static void print_function(void *context, Text name, Text parameters, Text doc) {
+    Builder left = {0};
+    builder_format(&left, "%.*s%.*s", TEXT_ARG(name), TEXT_ARG(parameters));
+    builder_format(context, "  %-42s  %.*s\n", left.data, TEXT_ARG(doc));
+    builder_free(&left);
+}
+
+void mecha_functions(Builder *out) {
+    lower_builtins(print_function, out);
+}
+
 void mecha_remove_temporaries(void) {
     writer_remove_temporaries();
 }

@@ -118,6 +118,9 @@ const MechaMethod *mecha_methods(Engine *engine, size_t *count);
 /* The one of that name, or NULL after an error that suggests the nearest. */
 const MechaMethod *mecha_method(Engine *engine, Text name);
 
+/* The functions that bodies of methods are made of, a line each, for `mecha help tensors`. */
+void mecha_functions(Builder *out);
+
 /* What `mecha info` says of a model. False where it cannot be read. */
 bool mecha_info(Engine *engine, const char *path, bool keys, const char *glob, bool json,
                 Builder *out);

@@ -5,6 +5,7 @@
 
 typedef struct Topic {
     const char *name, *summary, *words;
+    void (*rest)(Builder *out); /* adds what is told from the code itself; may be NULL */
 } Topic;
 
 static const Topic topics[] = {
@@ -38,6 +39,9 @@ static const Topic topics[] = {
      "parameter: 'weight' a model, 'delta' a difference, 'param' a coefficient; a capital letter\n"
      "is whatever it is given. 'mecha methods' lists those that are built in, 'mecha methods\n"
      "NAME' shows one with its source.\n"},
+    {"tensors", "the functions that methods are made of",
+     "In the bodies of methods, besides + - * / ^, comparisons, and or not, if then else:\n\n",
+     mecha_functions},
     {"paths", "where models are looked for",
      "A relative path in a recipe is looked for\n"
      "  1. beside the recipe,\n"
@@ -113,6 +117,14 @@ static int no_such_topic(const Arguments *arguments, const char *name) {
                : usage_error(arguments->command, "no help on '%.100s'", name);
 }
 
+static void print_topic(const Topic *topic) {
+    Builder out = {0};
+    builder_add(&out, text_from(topic->words));
+    if (topic->rest != NULL)
+        topic->rest(&out);
+    print_result(&out);
+}
+
 int command_help(Arguments *arguments) {
     if (arguments->operands.count == 0) {
         help_overview();
@@ -128,6 +140,6 @@ int command_help(Arguments *arguments) {
     if (command && topic)
         putchar('\n');
     if (topic)
-        fputs(topic->words, stdout);
+        print_topic(topic);
     return STATUS_DONE;
 }

@@ -70,4 +70,9 @@ typedef struct Lowering {
 bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const KeyLeaves *leaves,
            Lowering *lowering, Program *program);
 
+/* Every function of the tensor language, for suggestions: calls EACH with its name, its
+ * parameters in parentheses, and its description. */
+void lower_builtins(void (*each)(void *context, Text name, Text parameters, Text doc),
+                    void *context);
+
 #endif

@@ -89,9 +89,4 @@ Term lower_rule(Lower *lower, const Node *node, const ConversionRule *rule, cons
                 const Term *numbers);
 /* The body of METHOD with these arguments by parameter. */
 Term lower_method(Lower *lower, const Method *method, const Term *arguments, Span span);
-/* Every function of the tensor language, for suggestions: calls EACH with its name, its
- * parameters in parentheses, and its description. */
-void lower_builtins(void (*each)(void *context, Text name, Text parameters, Text doc),
-                    void *context);
-
 #endif
