@@ -5,6 +5,16 @@
 
 #include "kernel/kernel.h"
 
+#include <check.h>
+
+/* As ck_assert_msg, which writes to a file even when all is well: not for millions of elements. */
+#define CHECK(condition, ...)                                                                      \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            ck_abort_msg(__VA_ARGS__);                                                             \
+    } while (0)
+#define HOLDS(condition) CHECK(condition, "%s", #condition)
+
 /* Memory whose neighbouring pages may not be touched. */
 typedef struct Guarded {
     unsigned char *pages;

@@ -37,7 +37,7 @@
 #define square_root    __builtin_sqrt
 #endif
 
-#define EACH(i, n) _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++)
+#define EACH_ELEMENT _Pragma("GCC ivdep")
 
 /* Elementwise operations */
 
@@ -124,9 +124,10 @@ FUNCTION(ADDMUL, a + b * c)
         UNIFORM(mask, 0, a);                                                                       \
         UNIFORM(mask, 1, b);                                                                       \
         UNIFORM(mask, 2, c);                                                                       \
-        EACH(i, n)                                                                                 \
-        dst[i] = NAME(apply_##id)(OPERAND(mask, 0, a), arity > 1 ? OPERAND(mask, 1, b) : 0,        \
-                                  arity > 2 ? OPERAND(mask, 2, c) : 0);                            \
+        EACH_ELEMENT                                                                               \
+        for (size_t i = 0; i < n; i++)                                                             \
+            dst[i] = NAME(apply_##id)(OPERAND(mask, 0, a), arity > 1 ? OPERAND(mask, 1, b) : 0,    \
+                                      arity > 2 ? OPERAND(mask, 2, c) : 0);                        \
     }
 #define MAPS_1(id) MAP(id, 1, 0)
 #define MAPS_2(id) MAP(id, 2, 0) MAP(id, 2, 1) MAP(id, 2, 2)
@@ -270,14 +271,37 @@ INLINE size_t NAME(store_fast)(DType dtype, void *stored, const real *src, size_
     static void NAME(quantise_##id)(void *to, const void *from, size_t n) {                        \
         real *dst = to;                                                                            \
         const real *a = from;                                                                      \
+        /* gcc 12 makes a truncation of an integer and back, which keeps -0: there must be none.   \
+         */                                                                                        \
         const bool truncates = mark == 0 && DTYPE_##id != DTYPE_BOOL;                              \
-        EACH(i, n)                                                                                 \
-        dst[i] = (real)value_of_##id(NAME(to_##id)(truncates ? NAME(trunc)(a[i]) : a[i]));         \
+        EACH_ELEMENT                                                                               \
+        for (size_t i = 0; i < n; i++)                                                             \
+            dst[i] = (real)value_of_##id(NAME(to_##id)(truncates ? NAME(trunc)(a[i]) + 0 : a[i])); \
     }
 STORED_TYPES(CONVERSIONS)
-#undef CONVERSIONS
 
 /* Reductions */
+
+/* So many short rows are done at once. */
+#define SHORT_ROWS 16
+
+/* Rows shorter than the lanes, lane by lane: element i of each goes to its lane i. A lane with
+ * nothing in it changes no other, so the tree leaves those out. */
+#define REDUCE_SHORT_ROWS(id, nothing, next)                                                       \
+    static void NAME(reduce_short_rows_##id)(real * dst, const real *a, const real *b,             \
+                                             size_t rows, size_t length) {                         \
+        double lanes[REDUCE_LANES][SHORT_ROWS];                                                    \
+        for (size_t i = 0; i < length; i++)                                                        \
+            for (size_t row = 0; row < rows; row++)                                                \
+                lanes[i][row] = fold_##id(nothing, a[row * length + i], b[row * length + i]);      \
+        for (size_t width = REDUCE_LANES / 2; width > 0; width /= 2)                               \
+            for (size_t i = 0; i < width && i + width < length; i++)                               \
+                for (size_t row = 0; row < rows; row++)                                            \
+                    lanes[i][row] = fold_##id(lanes[i][row], lanes[i + width][row], 1);            \
+        for (size_t row = 0; row < rows; row++)                                                    \
+            dst[row] = (real)lanes[0][row];                                                        \
+    }
+REDUCE_KINDS(REDUCE_SHORT_ROWS)
 
 #define REDUCTION(id, nothing, next)                                                               \
     INLINE void NAME(fold_into_##id)(double *lanes, const real *a, const real *b, size_t n) {      \
@@ -299,7 +323,13 @@ STORED_TYPES(CONVERSIONS)
                                        size_t length) {                                            \
         real *dst = to;                                                                            \
         const real *a = of_a, *b = REDUCE_##id == REDUCE_DOT ? of_b : of_a;                        \
-        for (size_t row = 0; row < rows; row++) {                                                  \
+        size_t row = 0;                                                                            \
+        for (size_t few; length % REDUCE_LANES == length && length && row < rows; row += few) {    \
+            few = rows - row < SHORT_ROWS ? rows - row : SHORT_ROWS;                               \
+            const real *of_row = a + row * length, *with = b + row * length;                       \
+            NAME(reduce_short_rows_##id)(dst + row, of_row, with, few, length);                    \
+        }                                                                                          \
+        for (; row < rows; row++) {                                                                \
             double lanes[REDUCE_LANES];                                                            \
             lanes_clear_##id(lanes);                                                               \
             NAME(fold_into_##id)(lanes, a + row * length, b + row * length, length);               \
@@ -309,11 +339,11 @@ STORED_TYPES(CONVERSIONS)
     static void NAME(reduce_columns_##id)(double *accumulators, const void *of_a,                  \
                                           const void *of_b, size_t n) {                            \
         const real *a = of_a, *b = REDUCE_##id == REDUCE_DOT ? of_b : of_a;                        \
-        EACH(i, n)                                                                                 \
-        accumulators[i] = fold_##id(accumulators[i], a[i], b[i]);                                  \
+        EACH_ELEMENT                                                                               \
+        for (size_t i = 0; i < n; i++)                                                             \
+            accumulators[i] = fold_##id(accumulators[i], a[i], b[i]);                              \
     }
 REDUCE_KINDS(REDUCTION)
-#undef REDUCTION
 
 static void NAME(expand)(void *to, const void *from, size_t rows, size_t length) {
     real *restrict dst = to;
@@ -424,25 +454,28 @@ static void NAME(iota)(void *to, double start, size_t n) {
     real *dst = to;
     for (size_t done = 0; done < n; done += RUN) {
         int32_t count = (int32_t)(n - done < RUN ? n - done : RUN);
+        double before = (double)done;
         for (int32_t i = 0; i < count; i++)
-            dst[done + i] = (real)(start + (double)(done + i));
+            dst[done + i] = (real)(start + (before + i));
     }
 }
 
 /* In float the draw rounded down to 24 bits, so that it stays below 1. */
 static void NAME(uniform)(void *to, uint64_t seed, uint64_t key, uint64_t first, size_t n) {
     real *dst = to;
+    const uint64_t start = stream_start(seed, key);
     for (size_t i = 0; i < n; i++) {
-        Draw draw = draw_of(seed, key, first + i);
-        dst[i] = REAL_BITS == 32 ? (real)(int32_t)(draw.words[0] >> 8) * (real)0x1p-24
-                                 : (real)draw_uniform(draw, 0);
+        uint64_t bits = draw_bits(start, first + i);
+        dst[i] = REAL_BITS == 32 ? (real)(int32_t)(bits >> 40) * (real)0x1p-24
+                                 : (real)unit_of_bits(bits);
     }
 }
 
 static void NAME(normal)(void *to, uint64_t seed, uint64_t key, uint64_t first, size_t n) {
     real *dst = to;
+    const uint64_t start = stream_start(seed, key);
     for (size_t i = 0; i < n; i++)
-        dst[i] = (real)draw_normal(draw_of(seed, key, first + i));
+        dst[i] = (real)draw_normal(start, first + i);
 }
 
 #define LOOPS_1(id)                                                                                \
@@ -504,7 +537,11 @@ static const KernelTable NAME(table) = {
 #undef FUNCTION
 #undef RUN
 #undef BRACKET_LANES
-#undef EACH
+#undef SHORT_ROWS
+#undef REDUCTION
+#undef CONVERSIONS
+#undef EACH_ELEMENT
+#undef REDUCE_SHORT_ROWS
 #undef NAME
 #undef real
 #undef bits_t

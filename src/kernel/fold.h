@@ -11,8 +11,8 @@
 /* KIND(enum, value of nothing, next value of TOTAL with the elements a and b) */
 #define REDUCE_KINDS(KIND)                                                                         \
     KIND(SUM, 0, total + a)                                                                        \
-    KIND(MIN, INFINITY, ((a < total) | (a != a)) ? a : total)                                      \
-    KIND(MAX, -INFINITY, ((a > total) | (a != a)) ? a : total)                                     \
+    KIND(MIN, INFINITY, a >= total ? total : (total == total ? a : total))                         \
+    KIND(MAX, -INFINITY, a <= total ? total : (total == total ? a : total))                        \
     KIND(ANY, 0, a != 0 ? 1 : total)                                                               \
     KIND(DOT, 0, total + a * b)
 

@@ -277,7 +277,8 @@ INLINE double sine_ahead(double x, uint64_t quadrants) {
 }
 
 INLINE double function_sin(double x) {
-    return fabs(x) < 0x1p-27 ? x : sine_ahead(x, 0);
+    double value = sine_ahead(x, 0);
+    return fabs(x) < 0x1p-27 ? x : value;
 }
 
 INLINE double function_cos(double x) {

@@ -1,49 +1,43 @@
-/* Counter-based random draws: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1,
- * 2, 3", 2011) of the counter (element, key) under the key SEED. An element's draw depends on these
- * three numbers alone. */
+/* Counter-based random draws: element i of a stream is the output number i of SplitMix64 (Steele,
+ * Lea and Flood, "Fast splittable pseudorandom number generators", 2014), whose state is a counter.
+ * Seed and key choose where the stream begins. */
 #ifndef KERNEL_RANDOM_H
 #define KERNEL_RANDOM_H
 
 #include "kernel/functions.h"
 
-/* Two uniform numbers of 53 bits, as multiples of 2^-53. */
-typedef struct Draw {
-    uint32_t words[4];
-} Draw;
+#define STEP 0x9e3779b97f4a7c15u /* 2^64 over the golden ratio */
 
-INLINE Draw draw_of(uint64_t seed, uint64_t key, uint64_t element) {
-    uint32_t a = (uint32_t)element, b = (uint32_t)(element >> 32);
-    uint32_t c = (uint32_t)key, d = (uint32_t)(key >> 32);
-    uint32_t low_key = (uint32_t)seed, high_key = (uint32_t)(seed >> 32);
-    for (int round = 0; round < 10; round++) {
-        uint64_t of_a = (uint64_t)a * 0xd2511f53, of_c = (uint64_t)c * 0xcd9e8d57;
-        a = (uint32_t)(of_c >> 32) ^ b ^ low_key;
-        b = (uint32_t)of_c;
-        c = (uint32_t)(of_a >> 32) ^ d ^ high_key;
-        d = (uint32_t)of_a;
-        low_key += 0x9e3779b9;
-        high_key += 0xbb67ae85;
-    }
-    return (Draw){{a, b, c, d}};
+INLINE uint64_t mix_bits(uint64_t x) {
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+    x = (x ^ x >> 27) * 0x94d049bb133111eb;
+    return x ^ x >> 31;
 }
 
-/* WORD as a double, by way of the bits of 2^52 + word: not every CPU converts it in a vector. */
-INLINE double double_of_word(uint32_t word) {
+INLINE uint64_t stream_start(uint64_t seed, uint64_t key) {
+    return mix_bits(mix_bits(seed + STEP) + key);
+}
+
+INLINE uint64_t draw_bits(uint64_t start, uint64_t element) {
+    return mix_bits(start + (element + 1) * STEP);
+}
+
+/* A number below 2^32 as a double, by way of the bits of 2^52: not every CPU converts it in a
+ * vector. */
+INLINE double double_of_word(uint64_t word) {
     return f64_from_bits(f64_bits(0x1p52) | word) - 0x1p52;
 }
 
-/* The first or second uniform number of a draw, in [0, 1): all of one word and 21 bits of the next.
- */
-INLINE double draw_uniform(Draw draw, int which) {
-    double high = double_of_word(draw.words[2 * which]);
-    double low = double_of_word(draw.words[2 * which + 1] >> 11);
-    return high * 0x1p-32 + low * 0x1p-53;
+/* The upper 53 bits as a number in [0, 1) */
+INLINE double unit_of_bits(uint64_t bits) {
+    return double_of_word(bits >> 32) * 0x1p-32 + double_of_word(bits >> 11 & 0x1fffff) * 0x1p-53;
 }
 
-/* Box and Muller */
-INLINE double draw_normal(Draw draw) {
-    double radius = sqrt(-2 * function_log(1 - draw_uniform(draw, 0)));
-    return radius * function_cos(2 * PI * draw_uniform(draw, 1));
+/* Box and Muller, of two draws to an element */
+INLINE double draw_normal(uint64_t start, uint64_t element) {
+    double first = unit_of_bits(draw_bits(start, 2 * element));
+    double second = unit_of_bits(draw_bits(start, 2 * element + 1));
+    return sqrt(-2 * function_log(1 - first)) * function_cos(2 * PI * second);
 }
 
 #endif
