@@ -67,7 +67,8 @@ $(TOOL_NAMES): $(BUILD)/%: $(BUILD)/obj/tools/%.o $(LIB_OBJECTS)
 	$(LINK)
 
 # Kernels are the only files with flags of their own: the same loops for several instruction sets.
-KERNEL_FLAGS := -O3 -fno-trapping-math
+# (The parameter leaves the last few elements to scalar code: it takes a third off the time to compile.)
+KERNEL_FLAGS := -O3 -fno-trapping-math --param vect-epilogues-nomask=0
 $(BUILD)/obj/src/kernel/base.o:   FLAGS += $(KERNEL_FLAGS)
 $(BUILD)/obj/src/kernel/avx2.o:   FLAGS += $(KERNEL_FLAGS) -mavx2 -mf16c
 $(BUILD)/obj/src/kernel/avx512.o: FLAGS += $(KERNEL_FLAGS) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mf16c -mprefer-vector-width=512
