@@ -431,6 +431,40 @@ START_TEST(histograms_count_keys) {
 }
 END_TEST
 
+static void check_bracket(const Tiles *tiles, const Kernels *kernels, size_t n, double low,
+                          double high) {
+    size_t size = real_size(tiles->compute), n_kept = 0;
+    const void *a = guarded_at(&tiles->operands[0], n * size, true);
+    void *kept = guarded_at(&tiles->result, n * size, true);
+    uint64_t counts[4] = {5, 6, 7, 8}, expected[4] = {5, 6, 7, 8};
+    for (size_t i = 0; i < n; i++) {
+        double x = real_get(tiles->compute, a, i);
+        expected[0] += x < low;
+        expected[1] += x <= low;
+        expected[2] += x < high;
+        expected[3] += x <= high;
+        if (x > low && x < high)
+            real_set(tiles->compute, tiles->expected.pages, n_kept++, x);
+    }
+    HOLDS(kernels->table[tiles->compute].bracket(counts, kept, a, n, low, high) == n_kept);
+    HOLDS(memcmp(counts, expected, sizeof counts) == 0);
+    HOLDS(reals_equal(tiles->compute, kept, tiles->expected.pages, n_kept));
+}
+
+START_TEST(brackets_count_and_keep) {
+    const Kernels *const *builds;
+    size_t count = kernels_available(&builds);
+    Tiles tiles = tiles_open((Compute)_i);
+    for (size_t build = 0; build < count; build++)
+        FOR_LENGTHS(n) {
+            check_bracket(&tiles, builds[build], n, -0.25, 0.5);
+            check_bracket(&tiles, builds[build], n, 0, 0x1p-10);
+            check_bracket(&tiles, builds[build], n, -INFINITY, INFINITY);
+        }
+    tiles_close(&tiles);
+}
+END_TEST
+
 START_TEST(a_build_can_be_chosen_by_name) {
     const Kernels *const *builds;
     size_t count = kernels_available(&builds);
@@ -476,6 +510,7 @@ Suite *kernel_suite(void) {
     tcase_add_loop_test(tests, column_totals_are_folded_elementwise, 0, 2);
     tcase_add_loop_test(tests, ordered_keys_order, 0, 2);
     tcase_add_loop_test(tests, histograms_count_keys, 0, 2);
+    tcase_add_loop_test(tests, brackets_count_and_keep, 0, 2);
     tcase_add_test(tests, a_build_can_be_chosen_by_name);
     tcase_add_loop_test(tests, positions_count_up, 0, 2);
     suite_add_tcase(suite, tests);
