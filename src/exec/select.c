@@ -4,6 +4,7 @@
 #include <string.h>
 
 enum {
+    FEW = 1 << 12,
     SAMPLE_LEAST = 1 << 12,
     SAMPLE_MOST = 1 << 16, /* unless the kept elements would not have room */
     SAMPLE_SHARE = 32      /* one element of so many, between the two */
@@ -85,8 +86,9 @@ static uint64_t find_key(const Selector *selector, const void *elements, size_t 
     uint32_t counts[SELECT_BINS];
     unsigned shift = first == last ? 0 : 64 - (unsigned)__builtin_clzll(first ^ last);
     uint64_t prefix = shift == 64 ? 0 : first >> shift;
+    unsigned digit = n < FEW ? 8 : SELECT_BITS; /* few elements: the bins are what takes time */
     while (shift > 0) {
-        unsigned bits = shift < SELECT_BITS ? shift : SELECT_BITS;
+        unsigned bits = shift < digit ? shift : digit;
         shift -= bits;
         memset(counts, 0, sizeof(uint32_t) << bits);
         selector->kernels->table[selector->compute].histogram(counts, elements, n, prefix, shift,

@@ -315,34 +315,22 @@ static void run_store(const Work *work, const TileInstr *instr) {
 
 /* --- Coordinates and draws ------------------------------------------------------------------ */
 
-/* dst[i] = first + i * step */
-static void ramp(const Work *work, void *dst, size_t at, size_t n, uint64_t first, uint64_t step) {
-    if (work->frame->compute == COMPUTE_F64)
-        for (size_t i = 0; i < n; i++)
-            ((double *)dst)[at + i] = (double)(first + i * step);
-    else
-        for (size_t i = 0; i < n; i++)
-            ((float *)dst)[at + i] = (float)(first + i * step);
-}
-
-/* Element i of the domain is at i / inner % extent along the axis. */
+/* Element i of the domain is at i / inner % extent along the axis: runs of one number, or, along
+ * the last axis, runs that count. */
 static void run_coordinate(const Work *work, const TileInstr *instr) {
     const Shape *domain = &work->frame->domain;
     uint64_t inner = 1, extent = domain->dims[instr->detail];
     for (uint32_t i = instr->detail + 1u; i < domain->rank; i++)
         inner *= domain->dims[i];
-    uint64_t step = instr->row ? work->frame->pass->row_length : 1;
-    uint64_t element = instr->row ? work->row * step : work->begin;
-    size_t n = extent_of(work, instr);
-    void *dst = destination(work, instr);
-    for (size_t i = 0; i < n;) {
-        uint64_t within = element % inner, first = element / inner % extent;
-        uint64_t run = step == 1 && inner == 1 ? extent - first
-                       : step < inner - within ? (inner - within + step - 1) / step
-                                               : 1;
-        run = run < n - i ? run : n - i;
-        ramp(work, dst, i, run, first, inner == 1 && step == 1);
-        element += run * step;
+    unsigned char *dst = element_register(work, instr->dst);
+    for (size_t i = 0; i < work->n;) {
+        uint64_t element = work->begin + i, at = element / inner % extent;
+        uint64_t run = inner == 1 ? extent - at : inner - element % inner;
+        run = run < work->n - i ? run : work->n - i;
+        if (inner == 1)
+            work->table->iota(dst + i * work->size, (double)at, run);
+        else
+            fill(work, dst + i * work->size, run, (double)at);
         i += run;
     }
 }
@@ -355,21 +343,12 @@ static uint64_t mix(uint64_t x) {
     return x ^ x >> 31;
 }
 
-/* Draw i is a function of seed, stream, key and i alone; in f32 it is the f64 draw cut to 24 bits.
- */
+/* The streams of a key are keys of their own. */
 static void run_random(const Work *work, const TileInstr *instr) {
     const RandomStream *random = &work->frame->pass->randoms[instr->index];
-    uint64_t state = mix(mix(mix(random->seed) + random->stream) ^ work->frame->task->key);
-    const uint64_t step = 0x9e3779b97f4a7c15u;
-    size_t n = extent_of(work, instr);
-    state += ((instr->row ? work->row : work->begin) + 1) * step;
-    void *dst = destination(work, instr);
-    if (work->frame->compute == COMPUTE_F64)
-        for (size_t i = 0; i < n; i++)
-            ((double *)dst)[i] = (double)(mix(state + i * step) >> 11) * 0x1p-53;
-    else
-        for (size_t i = 0; i < n; i++)
-            ((float *)dst)[i] = (float)(mix(state + i * step) >> 40) * 0x1p-24f;
+    uint64_t key = work->frame->task->key ^ mix(random->stream);
+    work->table->uniform(element_register(work, instr->dst), random->seed, key, work->begin,
+                         work->n);
 }
 
 /* --- Maps and reductions -------------------------------------------------------------------- */
