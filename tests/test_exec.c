@@ -1179,7 +1179,7 @@ static volatile int stop_now;
 
 static void interrupt_at_progress(void *context, uint64_t tasks, uint64_t bytes) {
     (void)context, (void)tasks, (void)bytes;
-    stop_now = 1;
+    __atomic_store_n(&stop_now, 1, __ATOMIC_RELAXED);
 }
 
 START_TEST(interruptions_are_heard) {

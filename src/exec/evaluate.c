@@ -106,7 +106,8 @@ static void stop_failed(Evaluation *evaluation, const Job *job) {
 
 static bool is_stopping(Evaluation *evaluation) {
     const volatile int *interrupted = evaluation->options->interrupted;
-    return (interrupted != NULL && *interrupted) || atomic_load(&evaluation->stopping);
+    return (interrupted != NULL && __atomic_load_n(interrupted, __ATOMIC_RELAXED) != 0) ||
+           atomic_load(&evaluation->stopping);
 }
 
 static uint64_t now(void) {
