@@ -296,7 +296,7 @@ static Batch next_batch(const Evaluation *evaluation) {
 static uint64_t leaf_bytes(const Task *task) {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < task->passes->n_leaves; i++)
-        sum += task->leaves[i]->bytes;
+        sum += task->leaves[i] != NULL ? task->leaves[i]->bytes : 0;
     return sum;
 }
 
@@ -332,7 +332,7 @@ static void read_ahead(const Evaluation *evaluation, const Batch *ahead) {
     for (uint32_t i = ahead->begin; i < ahead->end; i++) {
         const Task *task = &evaluation->plan->tasks[i];
         for (uint32_t j = 0; j < task->passes->n_leaves; j++)
-            if (task->leaves[j]->bytes >= ADVISE_LEAST)
+            if (task->leaves[j] != NULL && task->leaves[j]->bytes >= ADVISE_LEAST)
                 model_will_need(task->leaves[j], 0, task->leaves[j]->bytes);
     }
 }

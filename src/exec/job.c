@@ -321,7 +321,7 @@ static bool conclude(Job *job) {
 static void drop_leaves(const Job *job) {
     const Task *task = job->frame.task;
     for (uint32_t i = 0; i < task->passes->n_leaves; i++)
-        if (task->leaves[i]->bytes >= DROP_LEAST)
+        if (task->leaves[i] != NULL && task->leaves[i]->bytes >= DROP_LEAST)
             model_done_with(task->leaves[i], 0, task->leaves[i]->bytes);
 }
 
