@@ -5,6 +5,7 @@
 #include "exec/evaluate.h"
 #include "exec/schedule.h"
 #include "solve/affine.h"
+#include "solve/convert.h"
 #include "solve/instructions.h"
 #include "syntax/format.h"
 #include "syntax/parse.h"
@@ -22,6 +23,7 @@ struct Engine {
     uint32_t source; /* the recipe */
     bool misused;
     Text folder;
+    Sources *sources;
     Recipe *recipe;
     Solved *solved;
     Schedule *schedule;
@@ -40,6 +42,8 @@ Engine *mecha_open(const MechaOptions *options) {
     Engine *engine = memory_grow(NULL, sizeof *engine);
     *engine = (Engine){.options = options, .diags = diags_new()};
     engine->library = library_new(&engine->arena, engine->diags);
+    engine->sources = sources_new(&engine->arena, engine->diags, engine->library,
+                                  options->models_dirs, options->n_models_dirs);
     return engine;
 }
 
@@ -52,6 +56,7 @@ void mecha_close(Engine *engine) {
         build_free(engine->recipe->build);
         graph_free(engine->recipe->graph);
     }
+    sources_free(engine->sources);
     library_free(engine->library);
     diags_free(engine->diags);
     arena_free(&engine->arena);
@@ -249,7 +254,10 @@ static Recipe *elaborate_stage(Engine *engine) {
     Setting *settings = arena_array(&engine->arena, Setting, options->n_settings + 1);
     for (size_t i = 0; i < options->n_settings; i++)
         settings[i] = read_setting(&options->settings[i]);
-    ElaborateOptions elaborate_options = {.settings = settings,
+    Converter converter = {&engine->arena, engine->diags, engine->sources};
+    ConfigQuestions configs = {convert_node, convert_config, &converter};
+    ElaborateOptions elaborate_options = {.configs = &configs,
+                                          .settings = settings,
                                           .n_settings = options->n_settings,
                                           .folder = engine->folder,
                                           .misused = &engine->misused};
@@ -258,8 +266,7 @@ static Recipe *elaborate_stage(Engine *engine) {
 }
 
 static Solved *solve_stage(Engine *engine) {
-    SolveOptions options = {.models_dirs = engine->options->models_dirs,
-                            .n_models_dirs = engine->options->n_models_dirs,
+    SolveOptions options = {.sources = engine->sources,
                             .strict = engine->options->strict,
                             .allow_unused = engine->options->allow_unused};
     if (!option_space(engine, &options.space))

@@ -694,11 +694,16 @@ static Item call_number_function(const Frame *frame, const Ast *ast, OpCode op) 
                                 ast->span));
 }
 
+static Item call_convert(const Frame *frame, const Ast *ast);
+static Item call_config(const Frame *frame, const Ast *ast);
+
 static const struct {
     const char *name;
     Item (*call)(const Frame *frame, const Ast *ast);
 } language_functions[] = {
     {"model", call_model},
+    {"convert", call_convert},
+    {"config", call_config},
     {"len", call_length},
     {"range", call_range},
     {"sum", call_sum},
@@ -770,6 +775,47 @@ static Item evaluate_call(const Frame *frame, const Ast *ast) {
 
 /* ---- expressions ---- */
 
+static Item convert_item(const Frame *frame, NodeId operand, Text config, NodeId like, Span span) {
+    Elaborator *elaborator = frame->elaborator;
+    const ConfigQuestions *configs = elaborator->options->configs;
+    SpaceSet spaces;
+    if (!build_settle(elaborator->build, operand, &spaces))
+        return poison;
+    return item_of(configs->convert(configs->context, elaborator->recipe, operand, config, like, span));
+}
+
+/* convert(x, to): to the config of that name, or to that of another model */
+static Item call_convert(const Frame *frame, const Ast *ast) {
+    Diags *diags = frame->elaborator->diags;
+    const Ast *x = call_argument(ast, TEXT("x"), 0), *to = call_argument(ast, TEXT("to"), 1);
+    if (ast->n_items != 2 || x == NULL || to == NULL) {
+        diag_error(diags, ast->span, "'convert' takes a model, and a config or another model");
+        return poison;
+    }
+    NodeId operand = evaluate_node(frame, x->a), target = evaluate_node(frame, to->a);
+    if (operand == NODE_NONE || target == NODE_NONE)
+        return poison;
+    bool named = node_of(frame, target)->kind == NODE_STRING;
+    return convert_item(frame, operand, named ? node_of(frame, target)->text : TEXT(""), target,
+                        ast->span);
+}
+
+/* config(x): the name of its config, or null */
+static Item call_config(const Frame *frame, const Ast *ast) {
+    Elaborator *elaborator = frame->elaborator;
+    const ConfigQuestions *configs = elaborator->options->configs;
+    if (ast->n_items != 1) {
+        diag_error(elaborator->diags, ast->span, "'config' takes a model");
+        return poison;
+    }
+    NodeId node = evaluate_node(frame, ast->items[0]->a);
+    if (node == NODE_NONE)
+        return poison;
+    Text name = configs->config(configs->context, elaborator->recipe, node);
+    return item_of(name.size > 0 ? build_string(elaborator->build, name, ast->span)
+                                 : build_null(elaborator->build, ast->span));
+}
+
 static Item evaluate_as(const Frame *frame, const Ast *ast) {
     Text config;
     NodeId operand = evaluate_node(frame, ast->a);
@@ -782,7 +828,7 @@ static Item evaluate_as(const Frame *frame, const Ast *ast) {
                    "'as' takes the name of a model config: as \"sdxl-sgm\"");
         return poison;
     }
-    return item_of(build_convert(frame->elaborator->build, operand, config, ast->span));
+    return convert_item(frame, operand, config, NODE_NONE, ast->span);
 }
 
 static Item run_statements(const Frame *frame, Ast *const *statements, uint32_t n);
@@ -1191,6 +1237,34 @@ static void elaborate_recipe(Elaborator *elaborator, uint32_t source) {
                                     recipe->n_parameters * sizeof *recipe->parameters);
 }
 
+/* A function of the library called with nodes, each under a name of its own. */
+static NodeId call_with_nodes(void *context, const Definition *function, const Argument *arguments,
+                              uint32_t n, Span span) {
+    Elaborator *elaborator = context;
+    const File *file = file_of(elaborator, function);
+    Frame frame = {.elaborator = elaborator,
+                   .file = file,
+                   .environment = new_environment(elaborator, NULL)};
+    Ast callee = {.kind = AST_NAME, .text = function->name, .span = span};
+    Ast call = {.kind = AST_CALL, .a = &callee, .n_items = n, .span = span};
+    call.items = arena_array(elaborator->arena, Ast *, n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        Ast *name = arena_new(elaborator->arena, Ast), *given = arena_new(elaborator->arena, Ast);
+        *name = (Ast){.kind = AST_NAME,
+                      .text = text_format(elaborator->arena, "&%u", i),
+                      .span = arguments[i].span};
+        *given = (Ast){.kind = AST_ARGUMENT,
+                       .text = arguments[i].name,
+                       .a = name,
+                       .span = arguments[i].span,
+                       .name_span = arguments[i].name_span};
+        call.items[i] = given;
+        bind(&frame, name->text, name->span, item_of(arguments[i].node));
+    }
+    Item result = call_function(&frame, &call, function);
+    return result.kind == ITEM_POISON ? NODE_NONE : one_node(&frame, result, span);
+}
+
 static void free_elaborator(Elaborator *elaborator) {
     for (size_t i = 0; i < elaborator->environments.count; i++) {
         vector_free(&elaborator->environments.items[i]->bindings);
@@ -1233,7 +1307,7 @@ Recipe *elaborate(Arena *arena, Diags *diags, Library *library, uint32_t source,
     if (source_dialect(text->text) == DIALECT_INSTRUCTIONS) {
         recipe->is_list = true;
         recipe->scope = library_scope(library, &(Ast){.kind = AST_FILE});
-        elaborate_instructions(arena, diags, recipe, source);
+        elaborate_instructions(arena, diags, recipe, source, call_with_nodes, &elaborator);
         check_settings(&elaborator);
     } else {
         elaborate_recipe(&elaborator, source);

@@ -13,6 +13,8 @@ typedef struct Elaboration {
     Build *build;
     const InstructionList *list;
     NodeId *values; /* by instruction */
+    FunctionCall *call;
+    void *context;
 } Elaboration;
 
 static NodeId argument_value(Elaboration *elaboration, const InstructionArgument *argument) {
@@ -117,6 +119,8 @@ static NodeId make_merge(Elaboration *elaboration, const Instruction *instructio
     const InstructionArgument *name = &instruction->arguments[0];
     const Definition *definition =
         library_find(elaboration->recipe->library, DEFINITION_METHOD, name->text);
+    if (definition == NULL)
+        definition = library_find(elaboration->recipe->library, DEFINITION_FUNCTION, name->text);
     if (definition == NULL) {
         diag_error(elaboration->diags, name->span, "unknown merge method '%.*s'",
                    TEXT_ARG(text_printable(elaboration->arena, name->text)));
@@ -131,8 +135,12 @@ static NodeId make_merge(Elaboration *elaboration, const Instruction *instructio
         vector_push(&arguments, (Argument){argument->name, argument->name_span, argument->span,
                                            argument_value(elaboration, argument)});
     }
-    NodeId id = build_call(elaboration->build, definition->method, arguments.items,
-                           (uint32_t)arguments.count, instruction->span);
+    uint32_t n = (uint32_t)arguments.count;
+    NodeId id = definition->kind == DEFINITION_METHOD
+                    ? build_call(elaboration->build, definition->method, arguments.items, n,
+                                 instruction->span)
+                    : elaboration->call(elaboration->context, definition, arguments.items, n,
+                                        instruction->span);
     vector_free(&arguments);
     return id;
 }
@@ -150,7 +158,8 @@ static NodeId make_value(Elaboration *elaboration, const Instruction *instructio
     }
 }
 
-void elaborate_instructions(Arena *arena, Diags *diags, Recipe *recipe, uint32_t source) {
+void elaborate_instructions(Arena *arena, Diags *diags, Recipe *recipe, uint32_t source,
+                            FunctionCall *call, void *context) {
     InstructionList list = parse_instructions(arena, diags, source);
     if (list.failed || list.count == 0)
         return;
@@ -159,6 +168,8 @@ void elaborate_instructions(Arena *arena, Diags *diags, Recipe *recipe, uint32_t
                                .recipe = recipe,
                                .build = recipe->build,
                                .list = &list,
+                               .call = call,
+                               .context = context,
                                .values = arena_array(arena, NodeId, list.count)};
     for (uint32_t i = 0; i < list.count; i++)
         elaboration.values[i] = make_value(&elaboration, &list.items[i]);

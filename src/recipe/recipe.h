@@ -49,7 +49,16 @@ typedef struct Setting {
     Text name, value;
 } Setting;
 
+/* What is known of the configs of nodes while a recipe is elaborated (solve/convert.h). */
+typedef struct ConfigQuestions {
+    NodeId (*convert)(void *context, const Recipe *recipe, NodeId operand, Text config, NodeId like,
+                      Span span);
+    Text (*config)(void *context, const Recipe *recipe, NodeId node);
+    void *context;
+} ConfigQuestions;
+
 typedef struct ElaborateOptions {
+    const ConfigQuestions *configs;
     const Setting *settings;
     size_t n_settings;
     Text folder;
@@ -60,7 +69,11 @@ typedef struct ElaborateOptions {
 Recipe *elaborate(Arena *arena, Diags *diags, Library *library, uint32_t source,
                   const ElaborateOptions *options);
 
-/* The instruction-list half of it. */
-void elaborate_instructions(Arena *arena, Diags *diags, Recipe *recipe, uint32_t source);
+/* The instruction-list half of it. CALL expands a function of the library, which recipes may call by
+ * the name of a method. */
+typedef NodeId FunctionCall(void *context, const Definition *function, const Argument *arguments,
+                            uint32_t n_arguments, Span span);
+void elaborate_instructions(Arena *arena, Diags *diags, Recipe *recipe, uint32_t source,
+                            FunctionCall *call, void *context);
 
 #endif

@@ -10,6 +10,8 @@
 #include "base/vector.h"
 #include "solve/union.h"
 
+#include <stdlib.h>
+
 typedef struct Candidate {
     const Config *config;
     double unknown; /* sum over the sources */
@@ -34,6 +36,7 @@ typedef struct ConfigSolver {
     const Graph *graph;
     uint32_t *sets;  /* union-find over nodes */
     Choice *choices; /* by domain */
+    bool quiet;      /* warnings are for another time */
 } ConfigSolver;
 
 static bool is_constant(const ConfigSolver *solver, NodeId id) {
@@ -210,7 +213,8 @@ static const Config *best_match(ConfigMatches matches) {
 
 /* Inputs of different architectures have few keys in common, which is rarely what was meant. */
 static void warn_apart(ConfigSolver *solver, Choice *choice, NodeId id, const Config *best) {
-    if (choice->warned || best == NULL || choice->first_best == NULL || choice->first_best == best)
+    if (solver->quiet || choice->warned || best == NULL || choice->first_best == NULL ||
+        choice->first_best == best)
         return;
     choice->warned = true;
     diag_warning(solver->diags, graph_node(solver->graph, id)->span,
@@ -334,26 +338,56 @@ static void each_node(ConfigSolver *solver, void (*visit)(ConfigSolver *solver, 
             visit(solver, id);
 }
 
-bool solve_configs(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options) {
-    size_t errors = diag_errors(diags);
-    uint32_t n = graph_count(solved->recipe->graph);
-    ConfigSolver solver = {.arena = arena,
-                           .diags = diags,
-                           .solved = solved,
-                           .options = options,
-                           .graph = solved->recipe->graph,
-                           .sets = union_new(arena, n)};
+/* Domains, and what their nodes say and know. False after errors. */
+static bool find_choices(ConfigSolver *solver) {
+    size_t errors = diag_errors(solver->diags);
+    solver->graph = solver->solved->recipe->graph;
+    solver->sets = union_new(solver->arena, graph_count(solver->graph));
     /* A set's name is its smallest node; whether that one is reached must speak for all, so
      * unreached ones stay apart. */
-    each_node(&solver, join_operands);
-    number_domains(&solver);
-    solver.choices = arena_array(arena, Choice, solved->n_domains + 1);
-    each_node(&solver, find_said);
-    if (diag_errors(diags) == errors)
-        each_node(&solver, match_source);
+    each_node(solver, join_operands);
+    number_domains(solver);
+    solver->choices = arena_array(solver->arena, Choice, solver->solved->n_domains + 1);
+    each_node(solver, find_said);
+    if (diag_errors(solver->diags) == errors)
+        each_node(solver, match_source);
+    return diag_errors(solver->diags) == errors;
+}
+
+bool solve_configs(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options) {
+    size_t errors = diag_errors(diags);
+    ConfigSolver solver = {.arena = arena, .diags = diags, .solved = solved, .options = options};
+    bool ok = find_choices(&solver);
     for (uint32_t i = 0; i < solved->n_domains; i++)
         choose(&solver, i);
-    if (diag_errors(diags) == errors)
+    if (ok)
         each_node(&solver, check_source);
     return diag_errors(diags) == errors;
+}
+
+static int by_unknown(const void *a, const void *b) {
+    const Candidate *x = a, *y = b;
+    if (x->unknown != y->unknown)
+        return x->unknown < y->unknown ? -1 : 1;
+    return text_compare(y->config->name, x->config->name);
+}
+
+const Config *const *solve_candidates(Arena *arena, Diags *diags, Solved *solved,
+                                      const SolveOptions *options, NodeId node, uint32_t *count) {
+    ConfigSolver solver = {
+        .arena = arena, .diags = diags, .solved = solved, .options = options, .quiet = true};
+    *count = 0;
+    bool ok = find_choices(&solver);
+    Choice *choice = &solver.choices[solved->domain_of[node]];
+    const Config **configs = arena_array(arena, const Config *, choice->candidates.count + 1);
+    if (choice->candidates.count > 1)
+        qsort(choice->candidates.items, choice->candidates.count, sizeof *choice->candidates.items,
+              by_unknown);
+    if (ok && choice->said != NULL)
+        configs[(*count)++] = choice->said;
+    for (size_t i = 0; ok && choice->said == NULL && i < choice->candidates.count; i++)
+        configs[(*count)++] = choice->candidates.items[i].config;
+    for (uint32_t i = 0; i < solved->n_domains; i++)
+        vector_free(&solver.choices[i].candidates);
+    return configs;
 }

@@ -222,10 +222,24 @@ static bool are_present(const Ast *expression, const Sources *sources, Conversio
     return present;
 }
 
-/* The first x["…"] of an expression, or NULL. */
+/* Whether a pattern writes a placeholder otherwise than as it matches. */
+static bool writes_otherwise(Text pattern) {
+    Text inside, name, format;
+    while (pattern = drop(pattern, literal_part(pattern).size), pattern.size > 0) {
+        if (!read_placeholder(pattern, &inside))
+            return false;
+        structure_split(inside, &name, &format);
+        if (format.size > 0)
+            return true;
+        pattern = drop(pattern, inside.size + 2);
+    }
+    return false;
+}
+
+/* The first x["…"] of an expression that keys can be taken apart by, or NULL. */
 static const Ast *first_source(const Method *method, const Ast *ast) {
     if (ast == NULL || source_parameter(method, ast) >= 0)
-        return ast;
+        return ast == NULL || writes_otherwise(ast->items[0]->text) ? NULL : ast;
     const Ast *found = first_source(method, ast->a);
     found = found != NULL ? found : first_source(method, ast->b);
     found = found != NULL ? found : first_source(method, ast->c);
@@ -368,19 +382,6 @@ typedef struct RuleReader {
     Conversion *conversion;
     bool reversed; /* renamings are read from right to left */
 } RuleReader;
-
-static bool writes_otherwise(Text pattern) {
-    Text inside, name, format;
-    while (pattern = drop(pattern, literal_part(pattern).size), pattern.size > 0) {
-        if (!read_placeholder(pattern, &inside))
-            return false;
-        structure_split(inside, &name, &format);
-        if (format.size > 0)
-            return true;
-        pattern = drop(pattern, inside.size + 2);
-    }
-    return false;
-}
 
 static void add_rule(RuleReader *reader, Rule rule) {
     Structure *structure = &reader->structure;

@@ -9,6 +9,22 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* A model by the name that recipes in one folder have for it. */
+typedef struct OpenModel {
+    Text folder, name;
+    Model *model;
+} OpenModel;
+
+struct Sources {
+    Arena *arena;
+    Diags *diags;
+    Configs *configs;
+    const char *const *models_dirs;
+    size_t n_models_dirs;
+    VECTOR(OpenModel) models;
+    HashIndex model_index;
+};
+
 typedef struct Search {
     Arena *arena;
     Diags *diags;
@@ -57,12 +73,12 @@ static Text nearest_file(const Search *search, Text folder, Text name) {
     return nearest;
 }
 
-static void report_missing(const Search *search, const Node *node) {
-    Text shown = text_printable(search->arena, node->text);
-    diag_error(search->diags, node->span, "there is no file '%.*s'", TEXT_ARG(shown));
-    Text name = path_name(node->text);
+static void report_missing(const Search *search, Text wanted, Span span) {
+    Text shown = text_printable(search->arena, wanted);
+    diag_error(search->diags, span, "there is no file '%.*s'", TEXT_ARG(shown));
+    Text name = path_name(wanted);
     for (size_t i = 0; i < search->folders.count; i++) {
-        Text path = path_join(search->arena, search->folders.items[i], node->text);
+        Text path = path_join(search->arena, search->folders.items[i], wanted);
         Text nearest = nearest_file(search, path_folder(path), name);
         if (nearest.size > 0) {
             diag_hint(search->diags, "did you mean '%.*s'?",
@@ -75,65 +91,101 @@ static void report_missing(const Search *search, const Node *node) {
                   "looked for beside the recipe, in --models-dir, MECHA_MODELS and here");
 }
 
-static const Model *open_model(const Search *search, const Node *node) {
-    Text path = find_model(search, node->text);
-    if (path.size == 0) {
-        report_missing(search, node);
-        return NULL;
-    }
-    return model_open(path, search->diags, node->span);
+static Model *open_model(const Search *search, Text name, Span span) {
+    Text path = find_model(search, name);
+    if (path.size > 0)
+        return model_open(path, search->diags, span);
+    report_missing(search, name, span);
+    return NULL;
 }
 
-static bool same_path(const void *context, const void *wanted, uint32_t item) {
-    const Recipe *recipe = context;
-    return text_equal(graph_node(recipe->graph, item)->text, *(const Text *)wanted);
+/* ---- sources ---- */
+
+Sources *sources_new(Arena *arena, Diags *diags, Library *library, const char *const *models_dirs,
+                     size_t n_models_dirs) {
+    Sources *sources = arena_new(arena, Sources);
+    sources->arena = arena;
+    sources->diags = diags;
+    sources->configs = configs_new(arena, diags, library);
+    sources->models_dirs = models_dirs;
+    sources->n_models_dirs = n_models_dirs;
+    return sources;
 }
 
-/* Opens every model that the outputs reach, each path once. */
-static void open_all(const Search *search, Solved *solved) {
+void sources_free(Sources *sources) {
+    for (size_t i = 0; i < sources->models.count; i++)
+        if (sources->models.items[i].model != NULL)
+            model_close(sources->models.items[i].model);
+    vector_free(&sources->models);
+    index_free(&sources->model_index);
+    configs_free(sources->configs);
+}
+
+Configs *sources_configs(Sources *sources) {
+    return sources->configs;
+}
+
+static bool same_model(const void *context, const void *wanted, uint32_t item) {
+    const Sources *sources = context;
+    const OpenModel *a = &sources->models.items[item], *b = wanted;
+    return text_equal(a->name, b->name) && text_equal(a->folder, b->folder);
+}
+
+static Model *search_model(Sources *sources, Text folder, Text name, Span span) {
+    Search search = {.arena = sources->arena, .diags = sources->diags};
+    vector_push(&search.folders, folder);
+    for (size_t i = 0; i < sources->n_models_dirs; i++)
+        vector_push(&search.folders, text_from(sources->models_dirs[i]));
+    add_environment(&search);
+    vector_push(&search.folders, TEXT("."));
+    Model *model = open_model(&search, name, span);
+    vector_free(&search.folders);
+    return model;
+}
+
+const Model *sources_model(Sources *sources, Text folder, Text name, Span span) {
+    OpenModel wanted = {folder, name, NULL};
+    uint64_t hash = text_hash(name);
+    uint32_t found = index_find(&sources->model_index, hash, same_model, sources, &wanted);
+    if (found != INDEX_NONE)
+        return sources->models.items[found].model;
+    wanted.model = search_model(sources, folder, name, span);
+    index_add(&sources->model_index, hash, (uint32_t)sources->models.count);
+    vector_push(&sources->models, wanted);
+    return wanted.model;
+}
+
+/* ---- the models of a recipe ---- */
+
+static bool is_input(const Solved *solved, const Model *model) {
+    for (uint32_t i = 0; i < solved->n_inputs; i++)
+        if (solved->inputs[i] == model)
+            return true;
+    return false;
+}
+
+/* One that is not there was reported for the first that asked for it. */
+bool solve_inputs(Arena *arena, Solved *solved, const SolveOptions *options) {
     const Graph *graph = solved->recipe->graph;
-    HashIndex opened = {0}; /* nodes, by path */
-    for (NodeId id = 0; id < graph_count(graph); id++) {
+    uint32_t n = graph_count(graph);
+    bool ok = true;
+    solved->models = arena_array(arena, const Model *, n + 1);
+    solved->inputs = arena_array(arena, const Model *, n + 1);
+    for (NodeId id = 0; id < n; id++) {
         const Node *node = graph_node(graph, id);
         if (node->kind != NODE_MODEL || !solved->reached[id])
             continue;
-        uint64_t hash = text_hash(node->text);
-        uint32_t same = index_find(&opened, hash, same_path, solved->recipe, &node->text);
-        if (same != INDEX_NONE) {
-            solved->models[id] = solved->models[same];
-            continue;
-        }
-        index_add(&opened, hash, id);
-        solved->models[id] = open_model(search, node);
-        if (solved->models[id] != NULL)
-            solved->inputs[solved->n_inputs++] = solved->models[id];
+        const Model *model =
+            sources_model(options->sources, solved->recipe->folder, node->text, node->span);
+        solved->models[id] = model;
+        ok &= model != NULL;
+        if (model != NULL && !is_input(solved, model))
+            solved->inputs[solved->n_inputs++] = model;
     }
-    index_free(&opened);
-}
-
-bool solve_inputs(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options) {
-    size_t errors = diag_errors(diags);
-    uint32_t n = graph_count(solved->recipe->graph), n_models = 0;
-    for (NodeId id = 0; id < n; id++)
-        n_models += graph_node(solved->recipe->graph, id)->kind == NODE_MODEL;
-    solved->models = arena_array(arena, const Model *, n + 1);
-    solved->inputs = arena_array(arena, const Model *, n_models + 1);
-    Search search = {.arena = arena, .diags = diags};
-    vector_push(&search.folders, solved->recipe->folder);
-    for (size_t i = 0; i < options->n_models_dirs; i++)
-        vector_push(&search.folders, text_from(options->models_dirs[i]));
-    add_environment(&search);
-    vector_push(&search.folders, TEXT("."));
-    open_all(&search, solved);
-    vector_free(&search.folders);
-    return diag_errors(diags) == errors;
+    return ok;
 }
 
 void solve_close(Solved *solved) {
-    for (uint32_t i = 0; i < solved->n_inputs; i++)
-        model_close((Model *)solved->inputs[i]);
-    solved->n_inputs = 0;
     for (uint32_t i = 0; i < solved->n_domains; i++)
         names_free(&solved->domains[i].index);
-    configs_free(solved->configs);
 }

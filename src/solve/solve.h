@@ -7,7 +7,7 @@
 #define SOLVE_SOLVE_H
 
 #include "recipe/recipe.h"
-#include "solve/configs.h"
+#include "solve/sources.h"
 #include "tensor/reader.h"
 
 /* The nodes whose keys are of one kind: they have one config, or one structural set of keys. */
@@ -50,23 +50,27 @@ typedef struct Solved {
 } Solved;
 
 typedef struct SolveOptions {
-    const char *const *models_dirs;
-    size_t n_models_dirs;
+    Sources *sources;
     SpaceSet space;    /* of outputs that say none themselves; SPACES_ALL: any */
     bool strict;       /* a model that lacks mandatory keys of its config is an error */
     bool allow_unused; /* keys of networks that change nothing are no error */
 } SolveOptions;
 
-/* NULL after errors. What it opens is in solved->inputs, to be closed with solve_close. */
+/* NULL after errors. Its models are those of the sources. */
 Solved *solve(Arena *arena, Diags *diags, const Recipe *recipe, const SolveOptions *options);
-void solve_close(Solved *solved);
+void solve_close(Solved *solved); /* what is not in the arena */
 
 /* The stages, in order; each reports what is wrong and returns false then. */
-bool solve_inputs(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options);
+bool solve_inputs(Arena *arena, Solved *solved, const SolveOptions *options);
 bool solve_spaces(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options);
 bool solve_configs(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options);
 bool solve_keys(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options);
 bool solve_masses(Arena *arena, Diags *diags, Solved *solved);
+
+/* The configs that a node may have, as far as its models and conversions tell: the best first.
+ * Needs solved->models. NULL and *COUNT 0 where it has none. */
+const Config *const *solve_candidates(Arena *arena, Diags *diags, Solved *solved,
+                                      const SolveOptions *options, NodeId node, uint32_t *count);
 
 /* The number of a key in its domain, by its name (or an alias); INDEX_NONE where it is none. */
 KeyId domain_key(const Solved *solved, const Domain *domain, Text name);
