@@ -313,6 +313,33 @@ START_TEST(whole_primitives_stand_between_passes) {
 }
 END_TEST
 
+/* What only one outcome of a condition needs is left out with the other; what both need is not. */
+START_TEST(passes_for_what_is_not_chosen_are_guarded) {
+    Fused fused = fuse_text("%0 = leaf 0 f32 : [4, 4]\n"
+                            "%1 = leaf 1 f32 : [4, 4]\n"
+                            "%2 = reduce max %0 : []\n"
+                            "%3 = whole matmul %0 %1\n"
+                            "%4 = part 0 %3 : [4, 4]\n"
+                            "%5 = add %2 %2 : []\n"
+                            "%6 = mul %1 %5 : [4, 4]\n"
+                            "%7 = reduce max %6 : []\n"
+                            "%8 = add %4 %7 : [4, 4]\n"
+                            "%9 = where %2 %8 %0 : [4, 4]\n"
+                            "%10 = add %9 %7 : [4, 4]\n"
+                            "roots %10\n");
+    unsigned n_guarded = 0;
+    for (uint32_t i = 0; i < fused.passes->n_passes; i++) {
+        const Pass *pass = &fused.passes->passes[i];
+        ck_assert_uint_eq(pass->n_guards, pass->kind == PASS_WHOLE);
+        n_guarded += pass->n_guards;
+        if (pass->n_guards > 0)
+            ck_assert(pass->guards[0].when);
+    }
+    ck_assert_uint_eq(n_guarded, 1);
+    fused_free(&fused);
+}
+END_TEST
+
 START_TEST(views_need_no_buffers) {
     Fused fused = fuse_text("%0 = leaf 0 f32 : [4, 6]\n"
                             "%1 = leaf 1 f32 : [4, 1]\n"
@@ -385,6 +412,7 @@ Suite *fuse_suite(void) {
     tcase_add_test(tests, chains_of_reductions_stay_linear);
     tcase_add_test(tests, a_selection_is_repeated_without_the_rest);
     tcase_add_test(tests, whole_primitives_stand_between_passes);
+    tcase_add_test(tests, passes_for_what_is_not_chosen_are_guarded);
     tcase_add_test(tests, views_need_no_buffers);
     tcase_add_test(tests, long_rows_are_cut);
     tcase_add_test(tests, tensors_without_elements_make_no_passes);

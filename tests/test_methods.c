@@ -518,6 +518,31 @@ START_TEST(a_missing_key_may_depend_on_data) {
 }
 END_TEST
 
+/* Each key by itself: of two branches only the one that is chosen is computed. */
+START_TEST(what_is_not_chosen_is_not_computed) {
+    Key keys[] = {{"positive", 2, {2, 2}}, {"negative", 2, {2, 2}}};
+    put_model("a.safetensors", keys, 1, 0, (float[]){2, 0, 0, 4});
+    put_model("b.safetensors", &keys[1], 1, 0, (float[]){-2, 0, 0, -4});
+    const char *recipe = "method f(a: weight) -> weight {\n"
+                         "    if min(a) < 0 then inverse(a) else inverse(inverse(a + 1))\n}\n"
+                         "f(model(\"%s.safetensors\"))\n";
+    for (unsigned i = 0; i < 2; i++) {
+        Builder text = {0}, plan = {0};
+        builder_format(&text, recipe, i == 0 ? "a" : "b");
+        Merge merge;
+        merge_run(&merge, text.data, (MechaOptions){0});
+        ck_assert(merge.ok);
+        double first = made_number(&merge.made->tensors[0], 0);
+        ck_assert_double_eq_tol(first, i == 0 ? 3 : -0.5, 1e-6);
+        mecha_explain(merge.engine, &plan);
+        ck_assert_ptr_nonnull(strstr(plan.data, "only if"));
+        builder_free(&plan);
+        merge_close(&merge);
+        builder_free(&text);
+    }
+}
+END_TEST
+
 START_TEST(what_is_not_finite_is_left_out) {
     Key key = {"k", 1, {3}};
     put_model("m0.safetensors", &key, 1, 0, (float[]){1, INFINITY, 3});
@@ -558,6 +583,7 @@ Suite *methods_suite(void) {
     tcase_add_loop_test(tests, mistakes_are_said, 0, N_MISTAKES);
     tcase_add_loop_test(tests, values_are_known, 0, N_VALUES);
     tcase_add_test(tests, a_missing_key_may_depend_on_data);
+    tcase_add_test(tests, what_is_not_chosen_is_not_computed);
     tcase_add_test(tests, what_is_not_finite_is_left_out);
     tcase_add_test(tests, matrices_with_nan_stay_nan);
     suite_add_tcase(suite, tests);

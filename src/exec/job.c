@@ -247,15 +247,23 @@ static void open_tiles(Job *job, Machine *machine) {
     open_selections(job, machine);
 }
 
+static bool is_left_out(const Job *job, const Pass *pass) {
+    for (uint32_t i = 0; i < pass->n_guards; i++)
+        if ((job->uniforms.items[pass->guards[i].uniform] != 0) == pass->guards[i].when)
+            return false;
+    return pass->n_guards > 0;
+}
+
 static bool open_pass(Job *job, Machine *machine) {
     const Pass *pass = &job->frame.task->passes->passes[job->pass];
     job->frame.pass = pass;
     if (!open_buffers(job))
         return false;
     run_uniforms(job, pass);
-    if (pass->kind == PASS_TILES)
+    job->left_out = is_left_out(job, pass);
+    if (pass->kind == PASS_TILES && !job->left_out)
         open_tiles(job, machine);
-    job->n_chunks = pass_chunks(job->frame.task, pass);
+    job->n_chunks = job->left_out ? 0 : pass_chunks(job->frame.task, pass);
     job->next_chunk = 0;
     job->chunks_left = job->n_chunks;
     job->open = true;
@@ -303,7 +311,7 @@ static void open_again(Job *job) {
 /* Whether the pass at hand is complete. */
 static bool conclude(Job *job) {
     const Pass *pass = job->frame.pass;
-    if (pass->kind == PASS_TILES) {
+    if (pass->kind == PASS_TILES && !job->left_out) {
         if (job->code == pass->code)
             conclude_reductions(job);
         if (!conclude_selections(job)) {

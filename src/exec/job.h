@@ -20,7 +20,8 @@ typedef struct Job {
 
     Frame frame; /* what the threads share */
     uint32_t pass;
-    bool open; /* a pass is */
+    bool open;     /* a pass is */
+    bool left_out; /* it is, by its guards */
     const TileInstr *code;
     uint32_t n_code;
     Text failure; /* after JOB_FAILED; a static text */

@@ -51,6 +51,7 @@ typedef struct Emission {
     VECTOR(RandomStream) randoms;
     VECTOR(UniformInstr) uniforms;
     VECTOR(ValueId) results;
+    VECTOR(PassGuard) guards;
     bool rows; /* it has row-level registers */
 
     VECTOR(Pass) passes;
@@ -256,7 +257,8 @@ static void hold(Emission *emission, uint32_t id) {
                        .a = id,
                        .b = id,
                        .access = access_new(fusion, PLACE_BUFFER, instance->buffer, dtype, NULL),
-                       .value = instance->value});
+                       .value = instance->value,
+                       .guard = {GUARD_ALWAYS, false}});
 }
 
 /* Whether a later pass had better load an instance than compute it again; if so, it is held. */
@@ -592,7 +594,7 @@ static void keep_code(Emission *emission, const TileInstr **code, uint32_t *n_co
 static void start_pass(Emission *emission) {
     emission->code.count = emission->accesses.count = emission->reductions.count = 0;
     emission->selections.count = emission->randoms.count = emission->uniforms.count = 0;
-    emission->results.count = 0;
+    emission->results.count = emission->guards.count = 0;
     emission->n_registers[0] = emission->n_registers[1] = 0;
     emission->rows = false;
 }
@@ -612,15 +614,35 @@ static void finish_pass(Emission *emission, Pass *pass) {
     pass->n_randoms = (uint32_t)emission->randoms.count;
     pass->results = KEEP(arena, emission->results);
     pass->n_results = (uint32_t)emission->results.count;
+    pass->guards = KEEP(arena, emission->guards);
+    pass->n_guards = (uint32_t)emission->guards.count;
     pass->n_registers = emission->n_registers[0];
     pass->n_row_registers = emission->n_registers[1];
     vector_push(&emission->passes, *pass);
+}
+
+/* A pass may be left out if each of its sinks says when. */
+static void write_guards(Emission *emission, const PassDraft *draft) {
+    for (size_t i = 0; i < draft->sinks.count; i++)
+        if (sink_at(emission, draft->sinks.items[i])->guard.instance == GUARD_ALWAYS)
+            return;
+    for (size_t i = 0; i < draft->sinks.count; i++) {
+        Guard guard = sink_at(emission, draft->sinks.items[i])->guard;
+        PassGuard needed = {uniform_slot(emission, guard.instance), guard.when};
+        bool there = false;
+        for (size_t k = 0; k < emission->guards.count; k++)
+            there |= emission->guards.items[k].uniform == needed.uniform &&
+                     emission->guards.items[k].when == needed.when;
+        if (!there)
+            vector_push(&emission->guards, needed);
+    }
 }
 
 static void emit_tiles(Emission *emission, const PassDraft *draft) {
     const Context *context = &emission->fusion->contexts.items[draft->context];
     Pass pass = {.kind = PASS_TILES, .domain = context->domain};
     start_pass(emission);
+    write_guards(emission, draft);
     walk_draft(emission, draft, false);
     write_steps(emission, draft, false);
     keep_code(emission, &pass.code, &pass.n_code);
@@ -661,7 +683,8 @@ static void find_parts(Emission *emission, uint32_t whole, WholeCall *call) {
     vector_free(&buffers);
 }
 
-static void emit_whole(Emission *emission, const Sink *sink) {
+static void emit_whole(Emission *emission, const PassDraft *draft) {
+    const Sink *sink = sink_at(emission, draft->sinks.items[0]);
     Fusion *fusion = emission->fusion;
     const Instance *instance = instance_at(emission, sink->target);
     const Value *value = program_value(fusion->program, sink->value);
@@ -670,6 +693,7 @@ static void emit_whole(Emission *emission, const Sink *sink) {
     const Shape **shapes = arena_array(fusion->arena, const Shape *, n);
     double *parameters = arena_array(fusion->arena, double, value->slot);
     start_pass(emission);
+    write_guards(emission, draft);
     for (uint32_t i = 0; i < n; i++) {
         const Instance *input = instance_at(emission, instance_operand(fusion, instance, i));
         inputs[i] = input->buffer;
@@ -794,6 +818,7 @@ static void emission_free(Emission *emission) {
     vector_free(&emission->randoms);
     vector_free(&emission->uniforms);
     vector_free(&emission->results);
+    vector_free(&emission->guards);
     vector_free(&emission->passes);
     vector_free(&emission->constants);
 }
@@ -811,7 +836,7 @@ PassList *emit_passes(Fusion *fusion, const RootSpec *roots, uint32_t n_roots) {
         const PassDraft *draft = &emission.drafts.items[i];
         const Sink *first = &fusion->sinks.items[draft->sinks.items[0]];
         if (first->kind == SINK_WHOLE)
-            emit_whole(&emission, first);
+            emit_whole(&emission, draft);
         else
             emit_tiles(&emission, draft);
     }

@@ -11,6 +11,7 @@ PassList *fuse(Arena *arena, Program *program, const RootSpec *roots, uint32_t n
         fusion_root(&fusion, n_outputs, roots[n_outputs]);
     for (uint32_t i = n_outputs; i < n_roots; i++)
         fusion_check(&fusion, roots[i].value);
+    find_guards(&fusion);
     PassList *passes = emit_passes(&fusion, roots, n_outputs);
     fusion_free(&fusion);
     return passes;

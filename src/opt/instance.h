@@ -65,6 +65,13 @@ enum { BUFFER_NONE = UINT32_MAX };
 
 typedef enum SinkKind { SINK_STORE, SINK_REDUCE, SINK_SELECT, SINK_COLUMN, SINK_WHOLE } SinkKind;
 
+/* What is needed only while the uniform of an instance is not 0 (WHEN), or is 0. */
+typedef struct Guard {
+    uint32_t instance;
+    bool when;
+} Guard;
+enum { GUARD_ALWAYS = UINT32_MAX };
+
 /* What a pass is for. */
 typedef struct Sink {
     SinkKind kind;
@@ -73,6 +80,7 @@ typedef struct Sink {
     uint32_t target;      /* RESULT or WHOLE: the instance; COLUMN: the buffer */
     const Access *access; /* STORE */
     ValueId value;
+    Guard guard; /* set by find_guards */
 } Sink;
 
 /* A copy of bytes that needs no arithmetic. */
@@ -111,6 +119,9 @@ uint32_t instance_operand(const Fusion *fusion, const Instance *instance, uint32
 uint32_t buffer_new(Fusion *fusion, ValueId value);
 DType compute_dtype(Compute compute);
 Access *access_new(Fusion *fusion, PlaceKind kind, uint32_t index, DType dtype, const View *view);
+
+/* opt/guard.c: when each sink matters. Before anything is held to save time. */
+void find_guards(Fusion *fusion);
 
 /* opt/emit.c */
 PassList *emit_passes(Fusion *fusion, const RootSpec *roots, uint32_t n_roots);

@@ -110,6 +110,12 @@ typedef struct WholeCall {
     uint64_t scratch; /* bytes it holds while it runs */
 } WholeCall;
 
+/* What a pass makes matters only while u[uniform] is not 0 (WHEN), or is 0. */
+typedef struct PassGuard {
+    uint32_t uniform;
+    bool when;
+} PassGuard;
+
 typedef enum PassKind {
     PASS_TILES, /* the register machine */
     PASS_COPY,  /* bytes of leaf `copy_leaf` as they are, from copy_offset on, to output
@@ -126,6 +132,10 @@ typedef struct Pass {
 
     const UniformInstr *uniforms; /* run once before the pass */
     uint32_t n_uniforms;
+    /* If there are any and, after that code, none of them asks for it, the pass is left out: what
+     * it would make is undefined, and chosen by nothing. */
+    const PassGuard *guards;
+    uint32_t n_guards;
 
     const TileInstr *code;
     uint32_t n_code;

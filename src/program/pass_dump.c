@@ -202,6 +202,9 @@ static void dump_pass(const PassList *list, uint32_t number, Builder *out) {
         dump_tiles(list, pass, out);
     for (uint32_t i = 0; i < pass->n_uniforms; i++)
         dump_uniform(&pass->uniforms[i], out);
+    for (uint32_t i = 0; i < pass->n_guards; i++)
+        builder_format(out, "  %s u%u%s\n", i == 0 ? "only if" : "or", pass->guards[i].uniform,
+                       pass->guards[i].when ? "" : " is 0");
     if (pass->kind != PASS_TILES)
         return;
     dump_code(pass, pass->code, pass->n_code, out);

@@ -232,6 +232,13 @@ static const char *instr_fault(Check *check, const TileInstr *instr) {
     }
 }
 
+static const char *guards_fault(const Check *check) {
+    for (uint32_t i = 0; i < check->pass->n_guards; i++)
+        if (!check->uniforms[check->pass->guards[i].uniform])
+            return "is guarded by what is not written yet";
+    return NULL;
+}
+
 static const char *uniforms_fault(Check *check) {
     for (uint32_t i = 0; i < check->pass->n_uniforms; i++) {
         const UniformInstr *instr = &check->pass->uniforms[i];
@@ -266,6 +273,8 @@ static const char *tiles_fault(Check *check) {
     check->registers[0] = memory_grow(NULL, pass->n_registers + 1u);
     check->registers[1] = memory_grow(NULL, pass->n_row_registers + 1u);
     const char *fault = uniforms_fault(check);
+    if (fault == NULL)
+        fault = guards_fault(check);
     if (fault == NULL)
         fault = code_fault(check, pass->code, pass->n_code);
     if (fault == NULL && pass->n_selections > 0)
