@@ -482,12 +482,17 @@ static void read_when(Structure *structure, const Ast *item, const void *place) 
         structure_read(structure, item, place);
 }
 
+/* The value comes before its name is seen: it may have one of the same name. */
+static void read_binding(Structure *structure, const Ast *item) {
+    Datum value = structure_evaluate(structure, item->a);
+    vector_push(&structure->variables, (Variable){item->text, value});
+}
+
 /* A loop over a call is one of the item reader's own. */
 static void read_any(Structure *structure, const Ast *item, const void *place) {
     switch (item->kind) {
     case AST_BIND:
-        vector_push(&structure->variables,
-                    (Variable){item->text, structure_evaluate(structure, item->a)});
+        read_binding(structure, item);
         break;
     case AST_WHEN:
         read_when(structure, item, place);
