@@ -324,6 +324,13 @@ static const char *const identities[] = {
     "orientation(-one) + 1",
     "orientation(a) * orientation(b) - orientation(matmul(a, b))",
     "matmul(inverse(a), a) - one",
+    "matmul(a, solve(a, b)) - b",
+    "assignment(one) - coordinate(one[0], 0)",
+    "full([5, 5], 1) - one - (1 - one)",
+    "p = torch_permutation(5, 3); take(one, assignment(take(one, p, 0)), 0) - take(one, p, 0)",
+    "take(w, sort(coordinate(w[0], 0)), 1) - w",
+    "balanced_head(a, b, 0, 0)[0] + 0 * one - balanced_head(a, b, 1, 0)[0]",
+    "h = balanced_head(a, b, 0, 0); matmul(transpose(h[0]), h[1]) - matmul(transpose(a), b)",
     "matrix_power(a, 3) - matmul(a, matmul(a, a))",
     "matrix_power(a, 0) - one",
     "matmul(matrix_power(a, -2), matmul(a, a)) - one",
@@ -431,6 +438,11 @@ static const struct Mistake {
     {"numpy_choice([3], [-1, 2], 1)", "not negative"},
     {"numpy_choice([3], [], 1)", "list of probabilities"},
     {"random([3], 0.5)", "whole number"},
+    {"random([-1])", "could have"},
+    {"full([10000000000, 10000000000, 10000000000], 1)", "could have"},
+    {"full([3], v)", "one value"},
+    {"solve(a, w)", "as many rows"},
+    {"assignment(w)", "square"},
 };
 enum { N_MISTAKES = sizeof mistakes / sizeof *mistakes };
 

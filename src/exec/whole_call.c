@@ -1,5 +1,6 @@
 #include "exec/whole_call.h"
 
+#include "whole/assignment.h"
 #include "whole/fourier.h"
 #include "whole/order.h"
 #include "whole/orthogonal.h"
@@ -149,6 +150,15 @@ static Status call_orientation(const Operands *operands) {
     return status;
 }
 
+static Status call_solve(const Operands *operands) {
+    Matrix a = input_matrix(operands, 0), b = input_matrix(operands, 1);
+    Matrix x = output_matrix(operands, 0, b.rows, b.columns);
+    matrix_copy(x, b);
+    Status status = matrix_solve(x, a, operands->workspace);
+    store_output(operands, 0, x);
+    return status;
+}
+
 static Status map_matrix(WholeOp op, Matrix out, Matrix a, const double *parameters,
                          Workspace *workspace) {
     switch (op) {
@@ -270,6 +280,13 @@ static Status call_gather(const Operands *operands) {
     return STATUS_OK;
 }
 
+static Status call_assignment(const Operands *operands) {
+    Matrix scores = input_matrix(operands, 0);
+    uint32_t *columns = workspace_array(operands->workspace, uint32_t, scores.rows);
+    Status status = assignment_solve(columns, scores, operands->workspace);
+    return status == STATUS_OK ? store_indices(operands, columns, scores.rows) : status;
+}
+
 /* ---- draws ---- */
 
 static uint64_t seed_parameter(const Operands *operands) {
@@ -369,6 +386,8 @@ static WholeFunction *const functions[WHOLE_COUNT] = {
     [WHOLE_POLAR] = call_map,
     [WHOLE_ORIENTATION] = call_orientation,
     [WHOLE_INVERSE] = call_map,
+    [WHOLE_SOLVE] = call_solve,
+    [WHOLE_ASSIGNMENT] = call_assignment,
     [WHOLE_MATRIX_POWER] = call_map,
     [WHOLE_MATRIX_EXP] = call_map,
     [WHOLE_ROTATION_POWER] = call_map,

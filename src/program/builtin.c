@@ -66,6 +66,31 @@ bool argument_dims(const Call *call, uint32_t i, Shape *shape) {
     return n <= SHAPE_LIMIT;
 }
 
+/* Elements of the largest tensor that a shape may ask for. */
+#define SHAPE_ELEMENTS ((uint64_t)1 << 48)
+
+static bool could_be(const Shape *shape) {
+    uint64_t count = 1;
+    for (uint32_t i = 0; i < shape->rank; i++)
+        if (__builtin_mul_overflow(count, shape->dims[i], &count) || count > SHAPE_ELEMENTS)
+            return false;
+    return true;
+}
+
+bool argument_shape(const Call *call, uint32_t i, Shape *shape) {
+    if (call->arguments[i].kind != TERM_LIST) {
+        bool ok = argument_value(call, i);
+        if (ok)
+            *shape = *term_dims(call->lower, call->arguments[i]);
+        return ok;
+    }
+    if (!argument_dims(call, i, shape))
+        return false;
+    if (!could_be(shape))
+        argument_wants(call, i, "a shape that a tensor could have");
+    return could_be(shape);
+}
+
 Term map1(Lower *lower, OpCode op, Term a, Span span) {
     return lower_map(lower, op, (Term[]){a, a, a}, span);
 }

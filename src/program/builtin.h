@@ -37,6 +37,9 @@ bool argument_value(const Call *call, uint32_t i);
 /* A list of whole numbers, or one; -1 is UINT64_MAX. */
 bool argument_dims(const Call *call, uint32_t i, Shape *shape);
 
+/* A shape of a tensor that could be, or a tensor of it. */
+bool argument_shape(const Call *call, uint32_t i, Shape *shape);
+
 Term map1(Lower *lower, OpCode op, Term a, Span span);
 Term map2(Lower *lower, OpCode op, Term a, Term b, Span span);
 

@@ -213,6 +213,18 @@ Term builtin_compute_dtype(Call *call) {
 
 /* ---- making tensors ---- */
 
+Term builtin_full(Call *call) {
+    Program *program = call->lower->program;
+    Shape shape;
+    if (!argument_shape(call, 0, &shape) || !argument_value(call, 1))
+        return term_poison;
+    if (shape_count(term_dims(call->lower, call->arguments[1])) != 1)
+        return argument_wants(call, 1, "one value");
+    ValueId value =
+        program_reshape(program, term_value(call->lower, call->arguments[1]), SHAPE_ID_SCALAR);
+    return term_tensor(program_stretch(program, value, program_shape(program, &shape)));
+}
+
 Term builtin_full_like(Call *call) {
     Lower *lower = call->lower;
     if (!argument_value(call, 0) || !argument_value(call, 1))

@@ -175,6 +175,23 @@ Term builtin_rotation_log(Call *call) {
     return map_square(call, WHOLE_ROTATION_LOG);
 }
 
+Term builtin_solve(Call *call) {
+    Shape a, b;
+    if (!argument_square(call, 0, &a) || !argument_matrix(call, 1, &b))
+        return term_poison;
+    if (a.dims[0] != b.dims[0])
+        return argument_wants(call, 1, "a matrix with as many rows as the first");
+    ValueId operands[] = {argument_id(call, 0), argument_id(call, 1)};
+    return call_whole(call, WHOLE_SOLVE, operands, 2, b, NULL, 0);
+}
+
+Term builtin_assignment(Call *call) {
+    Shape a;
+    return argument_square(call, 0, &a)
+               ? part_of(call, whole_of(call, WHOLE_ASSIGNMENT), 0, shape1(a.dims[0]))
+               : term_poison;
+}
+
 Term builtin_matrix_power(Call *call) {
     double exponent;
     if (!argument_number(call, 1, 1, &exponent))
@@ -298,16 +315,6 @@ Term builtin_gather(Call *call) {
 }
 
 /* ---- draws ---- */
-
-/* A shape, or a tensor of it. */
-static bool argument_shape(Call *call, uint32_t i, Shape *shape) {
-    if (call->arguments[i].kind == TERM_LIST)
-        return argument_dims(call, i, shape);
-    bool ok = argument_value(call, i);
-    if (ok)
-        *shape = *term_dims(call->lower, call->arguments[i]);
-    return ok;
-}
 
 static bool argument_seed(const Call *call, uint32_t i, double least, double *seed) {
     if (!argument_number(call, i, 0, seed))

@@ -1,5 +1,6 @@
 #include "program/whole.h"
 
+#include "whole/assignment.h"
 #include "whole/fourier.h"
 #include "whole/order.h"
 #include "whole/orthogonal.h"
@@ -61,6 +62,11 @@ static uint64_t matrix_scratch(WholeOp op, const Asked *asked) {
         return matrix_orientation_bytes(a.rows);
     case WHOLE_INVERSE:
         return matrix_bytes(a.rows, a.rows) + matrix_inverse_bytes(a.rows);
+    case WHOLE_SOLVE:
+        return matrix_bytes(a.rows, size_of(asked, 1).columns) +
+               matrix_solve_bytes(a.rows, size_of(asked, 1).columns);
+    case WHOLE_ASSIGNMENT:
+        return workspace_bytes(a.rows, sizeof(uint32_t)) + assignment_bytes(a.rows);
     case WHOLE_MATRIX_POWER:
         return matrix_bytes(a.rows, a.rows) + matrix_power_bytes(a.rows);
     case WHOLE_MATRIX_EXP:

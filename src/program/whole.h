@@ -8,6 +8,8 @@
  *     POLAR a                 q
  *     ORIENTATION a           sign                (of shape [])
  *     INVERSE a               inverse
+ *     SOLVE a b               x                   (a x = b)
+ *     ASSIGNMENT scores       columns
  *     MATRIX_POWER a          power               the exponent, whole
  *     MATRIX_EXP a            power
  *     ROTATION_POWER q        power               the exponent
