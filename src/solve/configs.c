@@ -355,8 +355,7 @@ static void read_heads(Configs *configs, Entry *entry) {
     HeadFinder finder = {.arena = configs->arena, .scope = entry->definition->scope};
     find_heads(&finder, entry->definition->syntax->b, TEXT(""));
     entry->n_heads = (uint32_t)finder.heads.count;
-    entry->heads =
-        arena_copy(configs->arena, finder.heads.items, (entry->n_heads + 1) * sizeof(Text));
+    entry->heads = arena_copy(configs->arena, finder.heads.items, entry->n_heads * sizeof(Text));
     vector_free(&finder.heads);
 }
 
