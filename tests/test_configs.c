@@ -47,10 +47,10 @@ static Text key_line(const ConfigKey *key) {
     Builder out = {0};
     builder_format(&out, "%.*s\t%.*s\t", TEXT_ARG(key->component), TEXT_ARG(key->name));
     builder_add(&out, key->dtype == DTYPE_NONE ? TEXT("-") : dtype_info[key->dtype].torch_name);
-    builder_add(&out, key->shaped ? TEXT("\t[") : TEXT("\t-"));
-    for (uint32_t i = 0; key->shaped && i < key->shape.rank; i++)
-        builder_format(&out, "%s%llu", i > 0 ? "," : "", (unsigned long long)key->shape.dims[i]);
-    builder_format(&out, "%s\t%s\t", key->shaped ? "]" : "", key->optional ? "optional" : "-");
+    builder_add(&out, key->shape != NULL ? TEXT("\t[") : TEXT("\t-"));
+    for (uint32_t i = 0; key->shape != NULL && i < key->shape->rank; i++)
+        builder_format(&out, "%s%llu", i > 0 ? "," : "", (unsigned long long)key->shape->dims[i]);
+    builder_format(&out, "%s\t%s\t", key->shape != NULL ? "]" : "", key->optional ? "optional" : "-");
     for (uint32_t i = 0; i < key->n_aliases; i++)
         builder_format(&out, "%s%.*s", i > 0 ? "," : "", TEXT_ARG(key->aliases[i]));
     builder_add(&out, key->n_aliases == 0 ? TEXT("-") : TEXT(""));

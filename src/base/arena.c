@@ -75,3 +75,14 @@ void arena_free(Arena *arena) {
     }
     *arena = (Arena){0};
 }
+
+void arena_reset(Arena *arena) {
+    ArenaChunk *kept = arena->chunk;
+    if (kept == NULL)
+        return;
+    Arena rest = {.chunk = kept->older};
+    arena_free(&rest);
+    kept->older = NULL;
+    memset(kept->data, 0, (size_t)(arena->next - kept->data));
+    arena->next = kept->data;
+}

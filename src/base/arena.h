@@ -18,6 +18,9 @@ typedef struct Arena {
 /* A zeroed Arena is an empty one. */
 void arena_free(Arena *arena);
 
+/* Empties the arena and keeps some of its memory, for what comes next. */
+void arena_reset(Arena *arena);
+
 /* Zeroed memory, aligned for any object; never NULL. */
 void *arena_alloc(Arena *arena, size_t size);
 

@@ -60,6 +60,7 @@ struct Schedule {
     VECTOR(Refuted) refuted;
     VECTOR(OutputTensor) * tensors; /* by output */
     Output *outputs;
+    Arena scratch;    /* while a key is looked at */
     uint64_t largest; /* elements of the largest tensor */
     uint64_t dropped;
 };
@@ -242,10 +243,10 @@ static const Tensor *const *bind_leaves(Schedule *schedule, const KeyLeaves *lea
 /* The class of KEY as things stand, and a task without outputs. */
 static const Class *make_task(Schedule *schedule, const KeyTask *key, uint32_t origin, Task *task) {
     const Group *group = &schedule->groups[key->group];
-    Arena scratch = {0};
     KeyLeaves leaves;
     bool some = schedule->excluded.count > 0;
-    region_leaves(group->region, key->key, some ? is_excluded : NULL, schedule, &scratch, &leaves);
+    region_leaves(group->region, key->key, some ? is_excluded : NULL, schedule,
+                  &schedule->scratch, &leaves);
     const Class *class = find_class(schedule, key, &leaves);
     Shape *shape = arena_new(schedule->arena, Shape);
     *shape = leaves.shape;
@@ -254,7 +255,7 @@ static const Class *make_task(Schedule *schedule, const KeyTask *key, uint32_t o
                    .leaves = bind_leaves(schedule, &leaves),
                    .key = XXH3_64bits(key->key.data, key->key.size),
                    .origin = origin};
-    arena_free(&scratch);
+    arena_reset(&schedule->scratch);
     return class;
 }
 
@@ -395,6 +396,7 @@ void schedule_free(Schedule *schedule) {
     vector_free(&schedule->excluded);
     vector_free(&schedule->refuted);
     index_free(&schedule->class_index);
+    arena_free(&schedule->scratch);
 }
 
 Plan *schedule_plan(Schedule *schedule) {

@@ -215,9 +215,9 @@ static void collect_model(Collector *collector, const Solved *solved, NodeId id,
 static void collect(Collector *collector, const Region *region, Text key);
 
 static void hash_shape(Collector *collector, const ConfigKey *key) {
-    if (key != NULL && key->shaped)
-        XXH3_64bits_update(collector->hash, key->shape.dims,
-                           key->shape.rank * sizeof *key->shape.dims);
+    if (key != NULL && key->shape != NULL)
+        XXH3_64bits_update(collector->hash, key->shape->dims,
+                           key->shape->rank * sizeof *key->shape->dims);
 }
 
 /* What a rule makes of a key depends on its variables, and on the key's shape where it asks. */

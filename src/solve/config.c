@@ -21,6 +21,8 @@ typedef struct Candidate {
 typedef struct Choice {
     const Config *said; /* by a hint, a parameter or a conversion */
     NodeId said_by;
+    const Config *perfect;        /* knows all keys of all sources; NULL: none does */
+    uint32_t n_perfect;           /* sources that were asked for it */
     VECTOR(Candidate) candidates; /* in descending order of names */
     uint32_t n_sources;           /* that were intersected */
     NodeId first;                 /* of them */
@@ -161,15 +163,6 @@ static const Text *source_names(const ConfigSolver *solver, NodeId id, uint32_t 
     return names;
 }
 
-static ConfigMatches source_matches(const ConfigSolver *solver, NodeId id) {
-    const Model *model = solver->solved->models[id];
-    if (model != NULL)
-        return configs_match_model(solver->solved->configs, model);
-    uint32_t n;
-    const Text *names = source_names(solver, id, &n);
-    return configs_match(solver->solved->configs, names, n);
-}
-
 static void report_mismatch(ConfigSolver *solver, NodeId id, const Choice *choice,
                             ConfigMatches matches) {
     Configs *configs = solver->solved->configs;
@@ -254,18 +247,28 @@ static bool is_source(const ConfigSolver *solver, NodeId id) {
            (node->kind == NODE_MAP && node->n_operands > 0 && node->entries[0].kind == ENTRY_KEY);
 }
 
-static void match_source(ConfigSolver *solver, NodeId id) {
-    if (!is_source(solver, id))
+/* Where one config knows every key of every source, no other needs to be looked at. */
+static void match_perfectly(ConfigSolver *solver, NodeId id) {
+    Choice *choice = &solver->choices[solver->solved->domain_of[id]];
+    if (!is_source(solver, id) || choice->said != NULL)
         return;
+    uint32_t n;
+    const Text *names = source_names(solver, id, &n);
+    const Config *perfect = configs_perfect(solver->solved->configs, names, n);
+    choice->perfect = choice->n_perfect++ == 0 || choice->perfect == perfect ? perfect : NULL;
+}
+
+static void match_source(ConfigSolver *solver, NodeId id) {
     Choice *choice = &solver->choices[solver->solved->domain_of[id]];
     bool hinted = graph_node(solver->graph, id)->config.size > 0;
-    if (choice->said != NULL && hinted)
-        return; /* believed */
-    ConfigMatches matches = source_matches(solver, id);
+    if (!is_source(solver, id) || choice->perfect != NULL || (choice->said != NULL && hinted))
+        return; /* hints are believed */
+    uint32_t n;
+    const Text *names = source_names(solver, id, &n);
     if (choice->said == NULL)
-        intersect(solver, choice, id, matches);
-    else if (find_match(matches, choice->said) == NULL)
-        report_mismatch(solver, id, choice, matches);
+        intersect(solver, choice, id, configs_match(solver->solved->configs, names, n));
+    else if (!config_fits(choice->said, names, n))
+        report_mismatch(solver, id, choice, configs_match(solver->solved->configs, names, n));
 }
 
 static void choose(ConfigSolver *solver, uint32_t domain) {
@@ -274,15 +277,16 @@ static void choose(ConfigSolver *solver, uint32_t domain) {
     for (size_t i = 0; i < choice->candidates.count; i++)
         if (best == NULL || choice->candidates.items[i].unknown < best->unknown)
             best = &choice->candidates.items[i];
-    solver->solved->domains[domain].config = choice->said != NULL ? choice->said
-                                             : best != NULL       ? best->config
-                                                                  : NULL;
+    const Config *matched = best != NULL ? best->config : choice->perfect;
+    solver->solved->domains[domain].config = choice->said != NULL ? choice->said : matched;
     vector_free(&choice->candidates);
 }
 
 /* ---- models against their config ---- */
 
 static void warn_unknown_keys(ConfigSolver *solver, NodeId id, const Config *config) {
+    if (solver->choices[solver->solved->domain_of[id]].perfect == config)
+        return;
     uint32_t n;
     const Text *names = source_names(solver, id, &n);
     Sample extra = {0};
@@ -349,8 +353,10 @@ static bool find_choices(ConfigSolver *solver) {
     number_domains(solver);
     solver->choices = arena_array(solver->arena, Choice, solver->solved->n_domains + 1);
     each_node(solver, find_said);
-    if (diag_errors(solver->diags) == errors)
+    if (diag_errors(solver->diags) == errors) {
+        each_node(solver, match_perfectly);
         each_node(solver, match_source);
+    }
     return diag_errors(solver->diags) == errors;
 }
 
@@ -383,9 +389,10 @@ const Config *const *solve_candidates(Arena *arena, Diags *diags, Solved *solved
     if (choice->candidates.count > 1)
         qsort(choice->candidates.items, choice->candidates.count, sizeof *choice->candidates.items,
               by_unknown);
-    if (ok && choice->said != NULL)
-        configs[(*count)++] = choice->said;
-    for (size_t i = 0; ok && choice->said == NULL && i < choice->candidates.count; i++)
+    const Config *known = choice->said != NULL ? choice->said : choice->perfect;
+    if (ok && known != NULL)
+        configs[(*count)++] = known;
+    for (size_t i = 0; ok && known == NULL && i < choice->candidates.count; i++)
         configs[(*count)++] = choice->candidates.items[i].config;
     for (uint32_t i = 0; i < solved->n_domains; i++)
         vector_free(&solver.choices[i].candidates);

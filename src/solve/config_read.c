@@ -141,12 +141,13 @@ static void add_key(Reader *reader, const Place *place, ConfigKey key, Span span
 }
 
 static void read_key(Reader *reader, const Ast *item, Place place) {
-    ConfigKey key = {.shaped = item->b != NULL};
+    Shape *shape = item->b != NULL ? arena_new(reader->structure.arena, Shape) : NULL;
+    ConfigKey key = {.shape = shape};
     Texts names = {0}, aliases = {0};
     const Text *dots;
     read_attributes(reader, item, &place, &aliases, &dots);
     structure_names(&reader->structure, item->a, &names);
-    if (item->b == NULL || read_shape(reader, item->b, &key.shape))
+    if (item->b == NULL || read_shape(reader, item->b, shape))
         for (size_t i = 0; i < names.count && !reader->structure.failed; i++) {
             Place here = place;
             extend_names(reader, &here, names.items[i], &aliases);

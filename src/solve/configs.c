@@ -1,4 +1,5 @@
 #include "solve/config_parts.h"
+#include "solve/structure.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +13,22 @@ typedef struct Entry {
     uint32_t n_heads;
 } Entry;
 
-typedef struct ModelMatches {
-    const Model *model;
+/* The matches of a set of names, by the number of names and a sum of their hashes: models of one
+ * architecture often have the same. */
+typedef struct KnownMatches {
+    uint64_t hash;
+    uint32_t n_names;
+    bool has_matches, has_perfect;
     ConfigMatches matches;
-} ModelMatches;
+    const Config *perfect;
+} KnownMatches;
 
 struct Configs {
     Arena *arena;
     Diags *diags;
     Library *library;
     VECTOR(Entry *) entries;
-    VECTOR(ModelMatches) models;
+    VECTOR(KnownMatches) known;
 };
 
 Configs *configs_new(Arena *arena, Diags *diags, Library *library) {
@@ -46,7 +52,7 @@ void configs_free(Configs *configs) {
         if (configs->entries.items[i]->config != NULL)
             free_parts(configs->entries.items[i]->config->parts);
     vector_free(&configs->entries);
-    vector_free(&configs->models);
+    vector_free(&configs->known);
 }
 
 /* ---- evaluation ---- */
@@ -82,7 +88,7 @@ static bool index_keys(Configs *configs, const Config *config) {
 
 /* Networks change weights: floating-point tensors of two dimensions or more, biases left out. */
 static bool has_module(const ConfigKey *key) {
-    return !text_ends(key->name, TEXT("bias")) && key->shaped && key->shape.rank >= 2 &&
+    return !text_ends(key->name, TEXT("bias")) && key->shape != NULL && key->shape->rank >= 2 &&
            (key->dtype == DTYPE_NONE || dtype_info[key->dtype].kind == KIND_FLOAT);
 }
 
@@ -199,8 +205,8 @@ static KeyId add_network_key(Configs *configs, const Config *config, const Netwo
     struct ConfigParts *parts = config->parts;
     const ConfigKey *base = &parts->network->base->keys[module->base];
     ConfigKey key = form->key;
-    key.name = text_format(configs->arena, "%.*s%.*s%.*s", TEXT_ARG(form->before),
-                           TEXT_ARG(module->name), TEXT_ARG(form->after));
+    Text begin = structure_join(configs->arena, form->before, module->name);
+    key.name = structure_join(configs->arena, begin, form->after);
     key.component = base->component;
     key.dtype = key.dtype == DTYPE_NONE ? base->dtype : key.dtype;
     KeyId id = (KeyId)parts->keys.count;
@@ -278,24 +284,30 @@ static void add_head(HeadFinder *finder, Text head) {
     vector_push(&finder->heads, head);
 }
 
-/* The part of a name that is the same whatever its placeholders stand for. */
-static Text fixed_part(Text name, bool *all) {
-    const char *open = name.size > 0 ? memchr(name.data, '{', name.size) : NULL;
-    *all = open == NULL;
-    return open == NULL ? name : (Text){name.data, (size_t)(open - name.data)};
-}
-
 static void find_heads(HeadFinder *finder, const Ast *block, Text before);
 
-/* The heads of what TEXT begins, behind BEFORE. */
-static void follow_head(HeadFinder *finder, const Ast *item, Text before, Text text) {
-    bool all;
-    Text part = fixed_part(text, &all);
-    Text head = text_format(finder->arena, "%.*s%.*s", TEXT_ARG(before), TEXT_ARG(part));
-    if (item->kind == AST_PREFIX && all && head.size < HEAD_SIZE)
+/* The heads of what NAME begins, behind BEFORE: its part in front of the first placeholder, or for
+ * each choice of the first `{a,b}`. */
+static void follow_head(HeadFinder *finder, const Ast *item, Text before, Text name) {
+    const char *open = name.size > 0 ? memchr(name.data, '{', name.size) : NULL;
+    Text part = {name.data, open != NULL ? (size_t)(open - name.data) : name.size};
+    Text head = structure_join(finder->arena, before, part);
+    if (open == NULL && item->kind == AST_PREFIX && head.size < HEAD_SIZE) {
         find_heads(finder, item->b, head);
-    else
+        return;
+    }
+    const char *close = open != NULL ? memchr(open, '}', name.size - part.size) : NULL;
+    Text inside = close != NULL ? (Text){open + 1, (size_t)(close - open) - 1} : TEXT("");
+    if (head.size >= HEAD_SIZE || memchr(inside.data, ',', inside.size) == NULL) {
         add_head(finder, head);
+        return;
+    }
+    while (inside.size > 0) {
+        const char *comma = memchr(inside.data, ',', inside.size);
+        size_t size = comma != NULL ? (size_t)(comma - inside.data) : inside.size;
+        add_head(finder, structure_join(finder->arena, head, (Text){inside.data, size}));
+        inside = comma != NULL ? (Text){comma + 1, inside.size - size - 1} : TEXT("");
+    }
 }
 
 static void find_item_heads(HeadFinder *finder, const Ast *item, Text before) {
@@ -361,45 +373,60 @@ static void read_heads(Configs *configs, Entry *entry) {
 
 static bool has_head(const Entry *entry, Text name) {
     for (uint32_t i = 0; i < entry->n_heads; i++)
-        if (text_starts(name, entry->heads[i]))
+        if (name.size >= entry->heads[i].size &&
+            memcmp(name.data, entry->heads[i].data, entry->heads[i].size) == 0)
             return true;
     return false;
 }
 
 /* At least a tenth. */
 static bool enough(uint32_t known, uint32_t all) {
-    return (double)known >= all * 0.1;
+    return known > 0 && (double)known >= all * 0.1;
 }
 
-static bool may_match(Configs *configs, Entry *entry, const Text *names, uint32_t n) {
-    if (entry->config != NULL)
-        return true;
+/* Names that are looked up in several configs. */
+typedef struct HashedNames {
+    const Text *names;
+    uint64_t *hashes;
+    uint64_t sum; /* of the hashes */
+    uint32_t count;
+} HashedNames;
+
+/* How many of the names a config can know at most, counted until it is clear whether those are at
+ * least LEAST. */
+static bool may_know(Configs *configs, Entry *entry, const HashedNames *hashed, uint32_t least) {
     if (entry->heads == NULL)
         read_heads(configs, entry);
-    uint32_t known = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        known += has_head(entry, names[i]);
-        if (known > 0 && enough(known, n))
-            return true;
+    uint32_t known = 0, unknown = 0;
+    for (uint32_t i = 0; known < least && unknown <= hashed->count - least; i++) {
+        bool has = has_head(entry, hashed->names[i]);
+        known += has;
+        unknown += !has;
     }
-    return false;
+    return known >= least;
+}
+
+static HashedNames hash_names(const Text *names, uint32_t n) {
+    HashedNames hashed = {.names = names, .count = n};
+    hashed.hashes = memory_grow(NULL, memory_size(n + 1, sizeof *hashed.hashes));
+    for (uint32_t i = 0; i < n; i++) {
+        hashed.hashes[i] = text_hash(names[i]);
+        hashed.sum += hashed.hashes[i];
+    }
+    return hashed;
 }
 
 /* The number of names that a config knows; of a network's, without bringing its keys into being. */
-static uint32_t count_known(const Config *config, const Text *names, uint32_t n) {
+static uint32_t count_known(const Config *config, const HashedNames *hashed) {
     const struct ConfigParts *parts = config->parts;
     uint32_t known = 0;
     const NetworkKey *form;
-    for (uint32_t i = 0; i < n; i++)
-        known += index_find(&parts->name_index, text_hash(names[i]), same_name, parts, &names[i]) !=
-                     INDEX_NONE ||
-                 (parts->network != NULL && split_name(parts->network, names[i], &form) != NULL);
+    for (uint32_t i = 0; i < hashed->count; i++)
+        known +=
+            index_find(&parts->name_index, hashed->hashes[i], same_name, parts,
+                       &hashed->names[i]) != INDEX_NONE ||
+            (parts->network != NULL && split_name(parts->network, hashed->names[i], &form) != NULL);
     return known;
-}
-
-double config_unknown(Configs *configs, const Config *config, const Text *names, uint32_t n_names) {
-    (void)configs;
-    return n_names == 0 ? 0 : (n_names - count_known(config, names, n_names)) / (double)n_names;
 }
 
 static int by_falling_name(const void *a, const void *b) {
@@ -407,17 +434,16 @@ static int by_falling_name(const void *a, const void *b) {
                         ((const ConfigMatch *)a)->config->name);
 }
 
-ConfigMatches configs_match(Configs *configs, const Text *names, uint32_t n) {
-    list_entries(configs);
+static ConfigMatches find_matches(Configs *configs, const HashedNames *hashed) {
     VECTOR(ConfigMatch) found = {0};
-    size_t n_entries = n > 0 ? configs->entries.count : 0;
-    for (size_t i = 0; i < n_entries; i++) {
+    uint32_t n = hashed->count, least = (n + 9) / 10 > 0 ? (n + 9) / 10 : 1;
+    for (size_t i = 0; i < configs->entries.count && n > 0; i++) {
         Entry *entry = configs->entries.items[i];
-        if (!may_match(configs, entry, names, n))
+        if (!may_know(configs, entry, hashed, least))
             continue;
         const Config *config = entry_config(configs, entry);
-        uint32_t known = config != NULL ? count_known(config, names, n) : 0;
-        if (known > 0 && enough(known, n))
+        uint32_t known = config != NULL ? count_known(config, hashed) : 0;
+        if (enough(known, n))
             vector_push(&found, (ConfigMatch){config, (n - known) / (double)n});
     }
     ConfigMatches matches = {.count = (uint32_t)found.count};
@@ -428,15 +454,56 @@ ConfigMatches configs_match(Configs *configs, const Text *names, uint32_t n) {
     return matches;
 }
 
-ConfigMatches configs_match_model(Configs *configs, const Model *model) {
-    for (size_t i = 0; i < configs->models.count; i++)
-        if (configs->models.items[i].model == model)
-            return configs->models.items[i].matches;
-    Text *names = memory_grow(NULL, memory_size(model->n_tensors + 1, sizeof *names));
-    for (uint32_t i = 0; i < model->n_tensors; i++)
-        names[i] = model->tensors[i].name;
-    ConfigMatches matches = configs_match(configs, names, model->n_tensors);
-    free(names);
-    vector_push(&configs->models, (ModelMatches){model, matches});
-    return matches;
+/* Only configs whose heads all names have are evaluated for this. */
+static const Config *find_perfect(Configs *configs, const HashedNames *hashed) {
+    const Config *perfect = NULL;
+    uint32_t n = hashed->count;
+    for (size_t i = 0; i < configs->entries.count && n > 0; i++) {
+        Entry *entry = configs->entries.items[i];
+        bool behind = perfect != NULL && text_compare(entry->definition->name, perfect->name) < 0;
+        if (behind || !may_know(configs, entry, hashed, n))
+            continue;
+        const Config *config = entry_config(configs, entry);
+        if (config != NULL && count_known(config, hashed) == n)
+            perfect = config;
+    }
+    return perfect;
+}
+
+/* What is known of these names, or has to be found. */
+static KnownMatches *find_known(Configs *configs, const HashedNames *hashed) {
+    for (size_t i = 0; i < configs->known.count; i++)
+        if (configs->known.items[i].hash == hashed->sum &&
+            configs->known.items[i].n_names == hashed->count)
+            return &configs->known.items[i];
+    list_entries(configs);
+    vector_push(&configs->known, (KnownMatches){.hash = hashed->sum, .n_names = hashed->count});
+    return &configs->known.items[configs->known.count - 1];
+}
+
+ConfigMatches configs_match(Configs *configs, const Text *names, uint32_t n) {
+    HashedNames hashed = hash_names(names, n);
+    KnownMatches *known = find_known(configs, &hashed);
+    if (!known->has_matches)
+        known->matches = find_matches(configs, &hashed);
+    known->has_matches = true;
+    free(hashed.hashes);
+    return known->matches;
+}
+
+const Config *configs_perfect(Configs *configs, const Text *names, uint32_t n) {
+    HashedNames hashed = hash_names(names, n);
+    KnownMatches *known = find_known(configs, &hashed);
+    if (!known->has_perfect)
+        known->perfect = find_perfect(configs, &hashed);
+    known->has_perfect = true;
+    free(hashed.hashes);
+    return known->perfect;
+}
+
+bool config_fits(const Config *config, const Text *names, uint32_t n) {
+    HashedNames hashed = hash_names(names, n);
+    bool fits = enough(count_known(config, &hashed), n);
+    free(hashed.hashes);
+    return fits;
 }

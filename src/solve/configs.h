@@ -15,10 +15,9 @@ typedef uint32_t KeyId; /* in Config.keys, or in the keys of a domain (solve.h) 
 typedef struct ConfigKey {
     Text name;
     Text component;
-    Text block;  /* of those that block-wise coefficients name; empty: none */
-    DType dtype; /* DTYPE_NONE: unknown */
-    bool shaped; /* the shape is known */
-    Shape shape;
+    Text block;         /* of those that block-wise coefficients name; empty: none */
+    DType dtype;        /* DTYPE_NONE: unknown */
+    const Shape *shape; /* NULL: unknown */
     bool optional;
     const Text *aliases; /* other names that files have for it */
     uint32_t n_aliases;
@@ -62,14 +61,18 @@ typedef struct ConfigMatch {
 } ConfigMatch;
 
 /* The configs that know at least a tenth of the names, in descending order of their names. The
- * result is remembered for a model. */
+ * result is remembered for the same names. */
 typedef struct ConfigMatches {
     const ConfigMatch *items;
     uint32_t count;
 } ConfigMatches;
 ConfigMatches configs_match(Configs *configs, const Text *names, uint32_t n_names);
-ConfigMatches configs_match_model(Configs *configs, const Model *model);
-/* The share of the names that this config does not know. */
-double config_unknown(Configs *configs, const Config *config, const Text *names, uint32_t n_names);
+
+/* The last config in the order of names that knows them all; NULL where there is none. Needs fewer
+ * configs evaluated than configs_match. */
+const Config *configs_perfect(Configs *configs, const Text *names, uint32_t n_names);
+
+/* Whether a config knows at least a tenth of the names. */
+bool config_fits(const Config *config, const Text *names, uint32_t n_names);
 
 #endif

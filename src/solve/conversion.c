@@ -115,14 +115,20 @@ static bool match_pattern(Text pattern, Text key, Match *match) {
         return false;
     structure_split(inside, &name, &format);
     Text rest = drop(pattern, inside.size + 2);
-    for (size_t length = rest.size == 0 ? key.size : 1; length > 0 && length <= key.size;
-         length++) {
+    /* In front of a fixed end only one length is possible. */
+    bool fixed = literal_part(rest).size == rest.size;
+    if (fixed && (key.size <= rest.size || !text_ends(key, rest)))
+        return false;
+    for (size_t length = fixed ? key.size - rest.size : 1; length <= key.size; length++) {
         Text run = {key.data, length};
-        if (!may_match(match, name, run))
+        if (!may_match(match, name, run)) {
+            if (fixed)
+                return false;
             continue;
+        }
         uint32_t count = match->count;
         match->items[match->count++] = (Placeholder){name, run};
-        if (match_pattern(rest, drop(key, length), match))
+        if (fixed || match_pattern(rest, drop(key, length), match))
             return true;
         match->count = count;
     }
@@ -167,7 +173,7 @@ static Text fill_pattern(Arena *arena, const Rule *rule, Text pattern, const Mat
 
 /* ---- what a rule's expression reads ---- */
 
-typedef VECTOR(ConversionSource) Sources;
+typedef VECTOR(ConversionSource) SourceVector;
 
 /* x["…"] of a parameter x; else -1. */
 static int source_parameter(const Method *method, const Ast *ast) {
@@ -177,7 +183,7 @@ static int source_parameter(const Method *method, const Ast *ast) {
 }
 
 static void find_sources(const Conversion *conversion, const Rule *rule, const Match *match,
-                         const Ast *ast, Sources *sources) {
+                         const Ast *ast, SourceVector *sources) {
     if (ast == NULL)
         return;
     int parameter = source_parameter(conversion->method, ast);
@@ -195,31 +201,35 @@ static void find_sources(const Conversion *conversion, const Rule *rule, const M
         find_sources(conversion, rule, match, ast->items[i], sources);
 }
 
-/* Whether a part of an expression has a value: all that it reads is there, or what stands behind
- * `|`. */
-static bool is_present(const Ast *ast, const Sources *sources, const bool *there) {
-    if (ast == NULL)
-        return true;
-    for (size_t i = 0; i < sources->count; i++)
-        if (sources->items[i].reference == ast)
-            return there[i];
-    if (ast->kind == AST_BINARY && ast->op == AST_FALLBACK)
-        return is_present(ast->a, sources, there) || is_present(ast->b, sources, there);
-    bool present = is_present(ast->a, sources, there) && is_present(ast->b, sources, there) &&
-                   is_present(ast->c, sources, there);
-    for (uint32_t i = 0; i < ast->n_items && present; i++)
-        present = is_present(ast->items[i], sources, there);
-    return present;
+/* What asks whether keys are there. */
+typedef struct Presence {
+    const Conversion *conversion;
+    const Rule *rule;
+    const Match *match;
+    ConversionHas *has;
+    void *context;
+} Presence;
+
+static bool has_source(const Presence *presence, int parameter, Text pattern) {
+    Text key = fill_pattern(presence->conversion->arena, presence->rule, pattern, presence->match);
+    return presence->has(presence->context, (uint32_t)parameter, key);
 }
 
-static bool are_present(const Ast *expression, const Sources *sources, ConversionHas *has,
-                        void *context) {
-    bool *there = memory_grow(NULL, sources->count + 1);
-    for (size_t i = 0; i < sources->count; i++)
-        there[i] = has(context, sources->items[i].parameter, sources->items[i].key);
-    bool present = expression == NULL ? there[0] : is_present(expression, sources, there);
-    free(there);
-    return present;
+/* Whether a part of an expression has a value: all that it reads is there, or what stands behind
+ * `|`. */
+static bool is_present(const Presence *presence, const Ast *ast) {
+    if (ast == NULL)
+        return true;
+    int parameter = source_parameter(presence->conversion->method, ast);
+    if (parameter >= 0)
+        return has_source(presence, parameter, ast->items[0]->text);
+    if (ast->kind == AST_BINARY && ast->op == AST_FALLBACK)
+        return is_present(presence, ast->b) || is_present(presence, ast->a);
+    for (uint32_t i = 0; i < ast->n_items; i++)
+        if (!is_present(presence, ast->items[i]))
+            return false;
+    return is_present(presence, ast->a) && is_present(presence, ast->b) &&
+           is_present(presence, ast->c);
 }
 
 /* Whether a pattern writes a placeholder otherwise than as it matches. */
@@ -331,28 +341,28 @@ static void keep_variables(Arena *arena, const Rule *rule, const Match *match,
     out->n_variables = n;
 }
 
-static const ConversionRule *apply_rule(Conversion *conversion, const Rule *rule,
+static const ConversionRule *apply_rule(const Conversion *conversion, const Rule *rule,
                                         const Match *match, ConversionHas *has, void *context) {
     Arena *arena = conversion->arena;
     bool renames = rule->source.data != NULL;
     const Ast *expression = renames ? NULL : rule->syntax->b;
-    Sources sources = {0};
+    Presence presence = {conversion, rule, match, has, context};
+    if (renames ? !has_source(&presence, 0, rule->source) : !is_present(&presence, expression))
+        return NULL;
+    SourceVector sources = {0};
     if (renames)
         vector_push(&sources,
                     (ConversionSource){.key = fill_pattern(arena, rule, rule->source, match)});
     else
         find_sources(conversion, rule, match, expression, &sources);
-    ConversionRule *found = NULL;
-    if (are_present(expression, &sources, has, context)) {
-        found = arena_new(arena, ConversionRule);
-        *found = (ConversionRule){.rule = rule->syntax,
-                                  .expression = expression,
-                                  .output = rule->output,
-                                  .asks_shape = rule->asks_shape,
-                                  .n_sources = (uint32_t)sources.count};
-        found->sources = arena_copy(arena, sources.items, sources.count * sizeof *sources.items);
-        keep_variables(arena, rule, match, found);
-    }
+    ConversionRule *found = arena_new(arena, ConversionRule);
+    *found = (ConversionRule){.rule = rule->syntax,
+                              .expression = expression,
+                              .output = rule->output,
+                              .asks_shape = rule->asks_shape,
+                              .n_sources = (uint32_t)sources.count};
+    found->sources = arena_copy(arena, sources.items, sources.count * sizeof *sources.items);
+    keep_variables(arena, rule, match, found);
     vector_free(&sources);
     return found;
 }
@@ -364,8 +374,8 @@ const ConversionRule *conversion_find(Conversion *conversion, Text key, Conversi
     const Rule *decided = NULL;
     for (size_t i = 0; i < conversion->rules.count; i++) {
         const Rule *rule = &conversion->rules.items[i];
-        if ((decided != NULL && !text_equal(decided->pattern, rule->pattern)) ||
-            !match_rule(rule, key, &match))
+        if (decided == NULL ? !match_rule(rule, key, &match)
+                            : !text_equal(decided->pattern, rule->pattern))
             continue;
         decided = rule;
         const ConversionRule *found = apply_rule(conversion, rule, &match, has, context);

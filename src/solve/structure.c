@@ -63,15 +63,19 @@ Text structure_join(Arena *arena, Text a, Text b) {
 }
 
 Text structure_undot(Arena *arena, Text name, Text dots) {
-    Builder out = {0};
+    size_t n = 0, size = 0;
     for (size_t i = 0; i < name.size; i++)
-        if (name.data[i] == '.')
-            builder_add(&out, dots);
-        else
-            builder_char(&out, name.data[i]);
-    Text replaced = text_copy(arena, builder_view(&out));
-    builder_free(&out);
-    return replaced;
+        n += name.data[i] == '.';
+    char *replaced = arena_alloc(arena, name.size + n * dots.size + 1);
+    for (size_t i = 0; i < name.size; i++) {
+        if (name.data[i] != '.') {
+            replaced[size++] = name.data[i];
+            continue;
+        }
+        memcpy(replaced + size, dots.data, dots.size);
+        size += dots.size;
+    }
+    return (Text){replaced, size};
 }
 
 /* `02`: the number of digits; 0 where FORMAT is no width. */
@@ -106,7 +110,12 @@ static Text number_text(Arena *arena, int64_t number) {
     static const char digits[] = "0123456789";
     if (number >= 0 && number < 10)
         return (Text){digits + number, 1};
-    return text_format(arena, "%lld", (long long)number);
+    if (number < 0 || number >= 100)
+        return text_format(arena, "%lld", (long long)number);
+    char *text = arena_alloc(arena, 2);
+    text[0] = digits[number / 10];
+    text[1] = digits[number % 10];
+    return (Text){text, 2};
 }
 
 /* `name`, `name:02`, `name:underscored` or `name:undotted`: the value of a variable. False where it
@@ -441,13 +450,24 @@ static void read_template(Structure *structure, const Ast *call, const Ast *temp
         diag_note(structure->diags, call->span, "in '%.*s', called here", TEXT_ARG(template->text));
 }
 
+/* Calls stand in loops: each is looked up once. */
+static const KnownTemplate *known_template(Structure *structure, const Ast *call) {
+    KnownTemplate *known = &structure->known[(uintptr_t)call / sizeof(Ast) % KNOWN_TEMPLATES];
+    if (known->call != call) {
+        known->call = call;
+        known->template = call->a->kind == AST_NAME
+                              ? find_template(structure, call->a->text, &known->scope)
+                              : NULL;
+    }
+    return known;
+}
+
 /* False where CALL is of no template. */
 static bool read_call(Structure *structure, const Ast *call, const void *place) {
-    const Scope *scope;
-    const Ast *template =
-        call->a->kind == AST_NAME ? find_template(structure, call->a->text, &scope) : NULL;
+    const KnownTemplate *known = known_template(structure, call);
+    const Ast *template = known->template;
     if (template != NULL)
-        read_template(structure, call, template, scope, place);
+        read_template(structure, call, template, known->scope, place);
     return template != NULL;
 }
 

@@ -23,6 +23,14 @@ typedef struct Variable {
 
 typedef VECTOR(Text) Texts;
 
+/* The template that a call is of. */
+typedef struct KnownTemplate {
+    const Ast *call, *template;
+    const Scope *scope;
+} KnownTemplate;
+
+enum { KNOWN_TEMPLATES = 64 };
+
 typedef struct Structure Structure;
 struct Structure {
     Arena *arena;
@@ -31,8 +39,9 @@ struct Structure {
     VECTOR(Variable) variables;
     size_t frame;               /* where those of the template being read begin */
     VECTOR(const Ast *) blocks; /* around the item being read: their templates can be called */
-    uint32_t depth;             /* of templates */
-    bool open_names;            /* placeholders that no variable has stay in names */
+    KnownTemplate known[KNOWN_TEMPLATES]; /* by hash of the call */
+    uint32_t depth;                       /* of templates */
+    bool open_names;                      /* placeholders that no variable has stay in names */
     bool failed;
     /* Reads an item that is no variable, loop, condition or call of a template; PLACE is what
      * structure_read was given, or what the reader of an item gave it. */
