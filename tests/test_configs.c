@@ -4,6 +4,7 @@
 #include "base/vector.h"
 #include "scratch.h"
 #include "solve/configs.h"
+#include "solve/conversion.h"
 #include "syntax/parse.h"
 #include "tests.h"
 
@@ -50,7 +51,8 @@ static Text key_line(const ConfigKey *key) {
     builder_add(&out, key->shape != NULL ? TEXT("\t[") : TEXT("\t-"));
     for (uint32_t i = 0; key->shape != NULL && i < key->shape->rank; i++)
         builder_format(&out, "%s%llu", i > 0 ? "," : "", (unsigned long long)key->shape->dims[i]);
-    builder_format(&out, "%s\t%s\t", key->shape != NULL ? "]" : "", key->optional ? "optional" : "-");
+    builder_format(&out, "%s\t%s\t", key->shape != NULL ? "]" : "",
+                   key->optional ? "optional" : "-");
     for (uint32_t i = 0; i < key->n_aliases; i++)
         builder_format(&out, "%s%.*s", i > 0 ? "," : "", TEXT_ARG(key->aliases[i]));
     builder_add(&out, key->n_aliases == 0 ? TEXT("-") : TEXT(""));
@@ -182,6 +184,141 @@ START_TEST(mistakes_are_said) {
 }
 END_TEST
 
+/* ---- conversions ---- */
+
+static const struct {
+    const char *from, *to;
+    const char *list; /* of the keys that belong together, beside the project; NULL: none */
+    uint32_t n_keys;  /* of the target that the conversion makes from a whole source */
+} conversions[] = {
+    {"sd1-kohya", "sd1-ldm", "sd1-kohya__to__sd1-ldm", 1130},
+    {"sd1-ldm", "sd1-kohya", "sd1-ldm__to__sd1-kohya", 1130},
+    {"sdxl-kohya", "sdxl-sgm", "sdxl-kohya__to__sdxl-sgm", 2514},
+    {"sdxl-sgm", "sdxl-kohya", "sdxl-sgm__to__sdxl-kohya", 2642},
+    {"sdxl-kohya_but_diffusers", "sdxl-sgm", "sdxl-kohya_but_diffusers__to__sdxl-sgm", 2514},
+    {"sdxl-sgm", "sdxl-kohya_but_diffusers", "sdxl-sgm__to__sdxl-kohya_but_diffusers", 2642},
+    {"sdxl-diffusers_unet_only", "sdxl-sgm", "sdxl-diffusers_unet_only__to__sdxl-sgm", 1680},
+    {"sdxl-sgm", "sdxl-diffusers_unet_only", "sdxl-sgm__to__sdxl-diffusers_unet_only", 1680},
+    {"sd1-supermerger_blocks", "sd1-ldm", "sd1-supermerger_blocks__to__sd1-ldm", 1831},
+    {"sdxl-supermerger_blocks", "sdxl-sgm", "sdxl-supermerger_blocks__to__sdxl-sgm", 2531},
+    {"sdxl-kohya_kohya_lora", "sdxl-kohya", NULL, 1135},
+    {"sd1-kohya_lycoris_lora", "sd1-kohya", NULL, 428},
+};
+
+/* The conversion between two configs that has no other parameters. */
+static const Method *find_conversion(const char *from, const char *to) {
+    size_t count;
+    const Definition *const *all = library_list(library, AST_CONVERSION, &count);
+    for (size_t i = 0; i < count; i++) {
+        const Method *method = all[i]->method;
+        if (method->n_parameters == 1 && text_equal(method->config, text_from(to)) &&
+            text_equal(method->parameters[0].config, text_from(from)))
+            return method;
+    }
+    ck_abort_msg("no conversion from %s to %s", from, to);
+}
+
+/* A source that has all keys of its config. */
+static bool has_all(void *context, uint32_t parameter, Text key) {
+    (void)parameter;
+    return config_find(configs, context, key) != INDEX_NONE;
+}
+
+static Conversion *open_conversion(const char *from, const char *to) {
+    Conversion *conversion = conversion_read(&arena, diags, configs, find_conversion(from, to));
+    ck_assert_ptr_nonnull(conversion);
+    return conversion;
+}
+
+START_TEST(conversions_make_the_keys) {
+    open_configs();
+    const Config *from = complete_config(conversions[_i].from);
+    const Config *to = complete_config(conversions[_i].to);
+    Conversion *conversion = open_conversion(conversions[_i].from, conversions[_i].to);
+    uint32_t n = 0;
+    for (KeyId key = 0; key < to->n_keys; key++)
+        n += conversion_find(conversion, to->keys[key].name, has_all, (void *)from) != NULL;
+    ck_assert_uint_eq(n, conversions[_i].n_keys);
+    conversion_free(conversion);
+    close_configs();
+}
+END_TEST
+
+/* Whether LIST, words with spaces between them, is what RULE reads, in order. */
+static bool reads(const ConversionRule *rule, Text list) {
+    Builder words = {0};
+    for (uint32_t i = 0; rule != NULL && i < rule->n_sources; i++)
+        builder_format(&words, "%s%.*s", i > 0 ? " " : "", TEXT_ARG(rule->sources[i].key));
+    bool same = text_equal(builder_view(&words), list);
+    builder_free(&words);
+    return same;
+}
+
+static Text column(Text line, uint32_t n) {
+    const char *at = line.data, *end = line.data + line.size;
+    for (; n > 0; n--)
+        at = (const char *)memchr(at, '\t', (size_t)(end - at)) + 1;
+    const char *tab = memchr(at, '\t', (size_t)(end - at));
+    return (Text){at, (size_t)((tab != NULL ? tab : end) - at)};
+}
+
+START_TEST(conversions_read_the_keys_of_the_lists) {
+    open_configs();
+    Text text;
+    int error;
+    Text path = text_format(&arena, "../shared/reference/conversions/%s.tsv",
+                            conversions[_i].list != NULL ? conversions[_i].list : "");
+    if (file_read(&arena, path, FILE_TEXT_LIMIT, &text, &error)) {
+        const Config *from = complete_config(conversions[_i].from);
+        Conversion *conversion = open_conversion(conversions[_i].from, conversions[_i].to);
+        Lines lines = file_lines(text);
+        for (size_t i = 1; i < lines.count; i++) {
+            Text outputs = column(lines.items[i], 0), inputs = column(lines.items[i], 2);
+            for (size_t at = 0; at < outputs.size;) {
+                const char *space = memchr(outputs.data + at, ' ', outputs.size - at);
+                size_t end = space != NULL ? (size_t)(space - outputs.data) : outputs.size;
+                Text output = {outputs.data + at, end - at};
+                ck_assert_msg(
+                    reads(conversion_find(conversion, output, has_all, (void *)from), inputs),
+                    "%.*s is not made of %.*s", TEXT_ARG(output), TEXT_ARG(inputs));
+                at = end + 1;
+            }
+        }
+        vector_free(&lines);
+        conversion_free(conversion);
+    }
+    close_configs();
+}
+END_TEST
+
+/* There and back is the same key, or one that is made of parts of it and back. */
+static void expect_round_trip(const char *there, const char *back) {
+    open_configs();
+    const Config *from = complete_config(there), *to = complete_config(back);
+    Conversion *forth = open_conversion(there, back), *home = open_conversion(back, there);
+    for (KeyId key = 0; key < from->n_keys; key++) {
+        Text name = from->keys[key].name;
+        const ConversionRule *rule = conversion_find(home, name, has_all, (void *)to);
+        ck_assert_msg(rule != NULL, "%.*s is lost", TEXT_ARG(name));
+        bool found = false;
+        const ConversionRule *first =
+            conversion_find(forth, rule->sources[0].key, has_all, (void *)from);
+        for (uint32_t i = 0; first != NULL && i < first->n_sources; i++)
+            found |= text_equal(first->sources[i].key, name);
+        ck_assert_msg(found, "%.*s does not come back", TEXT_ARG(name));
+    }
+    conversion_free(forth);
+    conversion_free(home);
+    close_configs();
+}
+
+START_TEST(conversions_there_and_back_lose_nothing) {
+    expect_round_trip("sd1-kohya", "sd1-ldm");
+    expect_round_trip("sdxl-kohya_but_diffusers", "sdxl-sgm");
+    expect_round_trip("sdxl-diffusers_unet_only", "sdxl-sgm");
+}
+END_TEST
+
 Suite *configs_suite(void) {
     Suite *suite = suite_create("configs");
     TCase *tests = tcase_create("configs");
@@ -190,6 +327,10 @@ Suite *configs_suite(void) {
     tcase_add_loop_test(tests, keys_are_those_of_the_lists, 0, n);
     tcase_add_test(tests, aliases_and_modules_are_found);
     tcase_add_test(tests, mistakes_are_said);
+    int n_conversions = sizeof conversions / sizeof *conversions;
+    tcase_add_loop_test(tests, conversions_make_the_keys, 0, n_conversions);
+    tcase_add_loop_test(tests, conversions_read_the_keys_of_the_lists, 0, n_conversions);
+    tcase_add_test(tests, conversions_there_and_back_lose_nothing);
     suite_add_tcase(suite, tests);
     return suite;
 }

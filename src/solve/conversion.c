@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACEHOLDER_LIMIT = 8, RULES_LIMIT = 1 << 16 };
+enum { PLACEHOLDER_LIMIT = 8, RULES_LIMIT = 1 << 16, CHAIN_LIMIT = 1000 };
 
 typedef struct Placeholder {
     Text name, match;
@@ -141,17 +141,24 @@ static Text variable_text(Arena *arena, const Variable *variable) {
                : variable->value.text;
 }
 
+static Text fill_pattern(Arena *arena, const Rule *rule, Text pattern, const Match *match);
+
+/* What a variable of the rule holds; in it placeholders stand for what they matched. */
+static Text rule_variable(Arena *arena, const Rule *rule, const Match *match, Text name) {
+    for (uint32_t i = rule->n_variables; i > 0; i--)
+        if (text_equal(rule->variables[i - 1].name, name)) {
+            Rule alone = {.n_variables = 0};
+            return fill_pattern(arena, &alone, variable_text(arena, &rule->variables[i - 1]),
+                                match);
+        }
+    return TEXT("");
+}
+
 static Text placeholder_text(Arena *arena, const Rule *rule, const Match *match, Text inside) {
-    Text name, format, value = TEXT("");
+    Text name, format;
     structure_split(inside, &name, &format);
     const Placeholder *placeholder = find_placeholder(match, name);
-    if (placeholder != NULL)
-        value = placeholder->match;
-    for (uint32_t i = rule->n_variables; placeholder == NULL && i > 0; i--)
-        if (text_equal(rule->variables[i - 1].name, name)) {
-            value = variable_text(arena, &rule->variables[i - 1]);
-            break;
-        }
+    Text value = placeholder != NULL ? placeholder->match : rule_variable(arena, rule, match, name);
     structure_format(arena, value, format, &value);
     return value;
 }
@@ -436,7 +443,27 @@ static void read_output(RuleReader *reader, const Ast *item, const Ast *pattern,
     vector_free(&patterns);
 }
 
+/* The operators of the longest chain in an expression; rules are walked down their chains. */
+static uint32_t longest_chain(const Ast *ast) {
+    uint32_t longest = 0, length = 0;
+    for (; ast != NULL; ast = ast->a, length++) {
+        uint32_t inner[2] = {longest_chain(ast->b), longest_chain(ast->c)};
+        for (uint32_t i = 0; i < 2; i++)
+            longest = inner[i] > longest ? inner[i] : longest;
+        for (uint32_t i = 0; i < ast->n_items; i++) {
+            uint32_t item = longest_chain(ast->items[i]);
+            longest = item > longest ? item : longest;
+        }
+    }
+    return length > longest ? length : longest;
+}
+
 static void read_rule(RuleReader *reader, const Ast *item) {
+    if (longest_chain(item->b) > CHAIN_LIMIT) {
+        structure_fail(&reader->structure, item->b->span, "a rule chains %d operators at most",
+                       CHAIN_LIMIT);
+        return;
+    }
     if (item->b->kind == AST_STRING && item->a->kind == AST_STRING) {
         read_renaming(reader, item);
     } else if (reader->reversed) {
