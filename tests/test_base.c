@@ -73,12 +73,14 @@ START_TEST(globs_match_whole_names) {
         const char *pattern, *text;
         bool matches;
     } rows[] = {
-        {"", "", true},           {"", "a", false},         {"*", "", true},
-        {"*", "a.b.c", true},     {"a", "a", true},         {"a", "ab", false},
-        {"a*", "a.b", true},      {"*b", "a.b", true},      {"*b", "a.bc", false},
-        {"a*c*e", "abcde", true}, {"a*c*e", "abcd", false}, {"*.attn2.*", "x.attn2.y", true},
-        {"\\*", "*", true},       {"\\*", "a", false},      {"a\\", "a\\", true},
-        {"*aab", "aaaab", true},  {"a**b", "ab", true},     {"\\a*", "abc", true},
+        {"", "", true},           {"", "a", false},           {"*", "", true},
+        {"*", "a.b.c", true},     {"a", "a", true},           {"a", "ab", false},
+        {"a*", "a.b", true},      {"*b", "a.b", true},        {"*b", "a.bc", false},
+        {"a*c*e", "abcde", true}, {"a*c*e", "abcd", false},   {"*.attn2.*", "x.attn2.y", true},
+        {"\\*", "*", true},       {"\\*", "a", false},        {"a\\", "a\\", true},
+        {"*aab", "aaaab", true},  {"a**b", "ab", true},       {"\\a*", "abc", true},
+        {"a.?.*", "a.1.b", true}, {"a.?.*", "a.10.b", false}, {"?", "", false},
+        {"*?b", "aab", true},     {"?", "\u00e9", true},      {"\\?", "a", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         ck_assert_msg(glob_matches(text_from(rows[i].pattern), text_from(rows[i].text)) ==

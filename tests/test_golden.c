@@ -92,27 +92,14 @@ START_TEST(shapes_and_dtypes_must_match) {
 }
 END_TEST
 
-static void expect_all(const char *root, const char *list) {
-    GoldenResults results = golden_run_all(root);
+START_TEST(own_cases_agree) {
+    GoldenResults results = golden_run_all("tests/golden");
     Builder words = {0};
-    GoldenCount count = golden_count(&results, list, &words);
+    GoldenCount count = golden_count(&results, NULL, &words);
     ck_assert_msg(count.failed == 0, "%zu of %zu cases failed\n%.*s", count.failed,
                   count.failed + count.passed, TEXT_ARG(builder_view(&words)));
     builder_free(&words);
     golden_free(&results);
-}
-
-START_TEST(own_cases_agree) {
-    expect_all("tests/golden", NULL);
-}
-END_TEST
-
-/* All of them are not part of the project; where they lie beside it, they are run. */
-START_TEST(shared_cases_agree) {
-    char *root = golden_shared_folder();
-    if (root)
-        expect_all(root, GOLDEN_LIST);
-    free(root);
 }
 END_TEST
 
@@ -127,7 +114,6 @@ Suite *golden_suite(void) {
     TCase *cases = tcase_create("cases");
     tcase_set_timeout(cases, 300);
     tcase_add_test(cases, own_cases_agree);
-    tcase_add_test(cases, shared_cases_agree);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -1,5 +1,13 @@
 #include "base/glob.h"
 
+/* The bytes of the character at T. */
+static size_t character(Text text, size_t t) {
+    size_t end = t + 1;
+    while (end < text.size && ((unsigned char)text.data[end] & 0xc0) == 0x80)
+        end++;
+    return end - t;
+}
+
 /* Where a star fails, only the last one needs to be tried again, one byte further: what stands
  * before it has matched as early as it could. So the time is at most the product of the sizes. */
 bool glob_matches(Text pattern, Text text) {
@@ -9,6 +17,9 @@ bool glob_matches(Text pattern, Text text) {
         if (p < pattern.size && pattern.data[p] == '*') {
             star = ++p;
             resume = t;
+        } else if (p < pattern.size && pattern.data[p] == '?') {
+            p++;
+            t += character(text, t);
         } else if (p < pattern.size && pattern.data[p + literal] == text.data[t]) {
             p += 1 + literal;
             t++;
