@@ -1,5 +1,5 @@
 /* The whole pipeline on one screen: see prepare_stages and mecha_run. */
-#include "mecha.h"
+#include "engine.h"
 
 #include "base/file.h"
 #include "exec/evaluate.h"
@@ -65,6 +65,18 @@ void mecha_close(Engine *engine) {
 
 Diags *mecha_diags(Engine *engine) {
     return engine->diags;
+}
+
+Arena *engine_arena(Engine *engine) {
+    return &engine->arena;
+}
+
+Library *engine_library(Engine *engine) {
+    return engine->library;
+}
+
+Configs *engine_configs(Engine *engine) {
+    return sources_configs(engine->sources);
 }
 
 /* ---- reading ---- */

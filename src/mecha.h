@@ -118,6 +118,16 @@ const MechaMethod *mecha_methods(Engine *engine, size_t *count);
 /* The one of that name, or NULL after an error that suggests the nearest. */
 const MechaMethod *mecha_method(Engine *engine, Text name);
 
+/* What `mecha configs NAME` shows: any of these, or the page of the config where none is asked for.
+ */
+typedef struct MechaConfigParts {
+    bool components, blocks, keys;
+} MechaConfigParts;
+/* All configs of the standard library, a line each. */
+void mecha_configs(Engine *engine, bool json, Builder *out);
+/* One of them. False after an error that suggests the nearest. */
+bool mecha_config(Engine *engine, Text name, MechaConfigParts parts, bool json, Builder *out);
+
 /* The functions that bodies of methods are made of, a line each, for `mecha help tensors`. */
 void mecha_functions(Builder *out);
 

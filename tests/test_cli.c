@@ -87,6 +87,8 @@ static const struct {
     {"fmt -w -", "mecha: standard input has no place to be written to"},
     {"help path", "mecha: no help on 'path'; did you mean 'paths'?"},
     {"methods a b", "mecha: 'b' is one too many"},
+    {"configs a b", "mecha: 'b' is one too many"},
+    {"configs --keys", "mecha: 'mecha configs' needs NAME for that"},
 };
 
 START_TEST(wrong_usage_is_told_in_a_line) {
@@ -104,8 +106,8 @@ START_TEST(wrong_usage_is_told_in_a_line) {
 }
 END_TEST
 
-static const char *const command_names[] = {"run", "check", "explain", "compile",
-                                            "fmt", "info",  "methods", "help"};
+static const char *const command_names[] = {"run",  "check",   "explain", "compile", "fmt",
+                                            "info", "methods", "configs", "help"};
 
 START_TEST(every_command_has_a_page) {
     const char *name = command_names[_i];

@@ -33,6 +33,7 @@ int command_compile(Arguments *arguments);
 int command_fmt(Arguments *arguments);
 int command_info(Arguments *arguments);
 int command_methods(Arguments *arguments);
+int command_configs(Arguments *arguments);
 int command_help(Arguments *arguments);
 
 /* `mecha PLAN --help`: the recipe's own page. */

@@ -26,6 +26,9 @@ const Command commands[] = {
      "mecha info blend.safetensors --keys '*attn2*'", 1, 100000, command_info},
     {"methods", COMMAND_METHODS, "[NAME]", "the merge methods, or one of them with its source", "",
      "mecha methods slerp", 0, 1, command_methods},
+    {"configs", COMMAND_CONFIGS, "[NAME] [--keys] [--components] [--blocks] [--json]",
+     "the architectures that are known, or one of them", "", "mecha configs sdxl-sgm --blocks", 0,
+     1, command_configs},
     {"help", COMMAND_HELP, "[TOPIC]", "how to use a command, or about a topic", "",
      "mecha help paths", 0, 1, command_help},
 };

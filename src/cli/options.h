@@ -21,9 +21,10 @@ enum {
     COMMAND_INFO = 1 << 5,
     COMMAND_METHODS = 1 << 6,
     COMMAND_HELP = 1 << 7,
+    COMMAND_CONFIGS = 1 << 8,
     COMMANDS_PREPARING = COMMAND_RUN | COMMAND_CHECK | COMMAND_EXPLAIN | COMMAND_COMPILE,
     COMMANDS_PLANNING = COMMAND_RUN | COMMAND_CHECK | COMMAND_EXPLAIN,
-    COMMANDS_ALL = (1 << 8) - 1,
+    COMMANDS_ALL = (1 << 9) - 1,
 };
 
 /* What a command line said. A zeroed one is all defaults. */
@@ -34,6 +35,7 @@ typedef struct Arguments {
     VECTOR(const char *) models_dirs;
     VECTOR(MechaSetting) settings;
     const char *metadata, *progress, *keys;
+    MechaConfigParts parts;
     bool dry_run, json, write, check, quiet, verbose, help;
 } Arguments;
 
