@@ -3,8 +3,9 @@
 #
 #     bench.sh BUILD [WORKLOAD...]
 #
-# Full-size models lie in /dev/shm, so that no disk is measured. Runs alternate; the first pair, which also takes the
-# memory, is discarded; the ratio is the median of the other pairs, with the least and the greatest beside it.
+# Full-size models lie in /dev/shm, so that no disk is measured, and freed memory stays with this machine (reserve.c).
+# Runs alternate; the first pair, which also takes the memory, is discarded; the ratio is the median of the other pairs,
+# with the least and the greatest beside it.
 # THREADS= and PAIRS= change how many of each. Exit status 1: a limit is exceeded.
 set -eu
 
@@ -27,8 +28,10 @@ trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# Three models and an output.
-need=9
+reserve=4600000000 # twice an output
+
+# Three models, and the reserve while it is made.
+need=12
 have=$(df -Pk /dev/shm | awk 'NR == 2 { print int($4 / 1000000) }')
 free=$(awk '/^MemAvailable/ { print int($2 / 1000000) }' /proc/meminfo)
 if [ "$have" -lt $need ] || [ "$free" -lt $((need + 1)) ]; then
@@ -83,6 +86,7 @@ workload() {
         echo "m$i = model(\"$kind-$i.safetensors\")" >> "$folder/plan.mecha"
     done
     echo "$recipe" >> "$folder/plan.mecha"
+    [ -e "$folder/reserve" ] || "$build/reserve" "$folder/reserve" $reserve
     mode=$(faster_mode $inputs)
     : > "$folder/times"
     for i in $(seq 0 "$pairs"); do

@@ -7,7 +7,7 @@ enum {
     FEW = 1 << 12,
     SAMPLE_LEAST = 1 << 12,
     SAMPLE_MOST = 1 << 16, /* unless the kept elements would not have room */
-    SAMPLE_SHARE = 32      /* one element of so many, between the two */
+    SAMPLE_SHARE = 64      /* one element of so many, between the two */
 };
 
 /* Standard errors of the sampled rank to either side: wider brackets miss more seldom, but hold

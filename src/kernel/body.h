@@ -396,7 +396,6 @@ INLINE uint64_t NAME(bracket_total)(const NAME(masks) * masks) {
     return total;
 }
 
-/* What is between is rare: only a group that holds some of it is looked at element by element. */
 INLINE size_t NAME(bracket_keep)(real *kept, const real *a, size_t n, real low, real high) {
     size_t n_kept = 0;
     for (size_t i = 0; i < n; i++) {
@@ -414,37 +413,48 @@ INLINE bool NAME(bracket_any)(const NAME(masks) * masks) {
     return any != 0;
 }
 
+/* What is between the two, or one of them, is rare: the groups that hold some are listed without a
+ * branch, as it could not be foreseen, and only they are looked at element by element. */
 static size_t NAME(bracket)(uint64_t counts[4], void *to, const void *of, size_t n, double lowest,
                             double highest) {
     const real *a = of, low = (real)lowest, high = (real)highest;
-    NAME(masks) below_low = {0}, to_low = {0}, below_high = {0}, to_high = {0};
+    NAME(masks) below = {0}, is_low = {0}, is_high = {0};
     real *kept = to;
     size_t i = 0;
-    for (; i + 2 * BRACKET_LANES <= n; i += 2 * BRACKET_LANES) {
-        NAME(lanes) x, y;
-        memcpy(&x, a + i, sizeof x);
-        memcpy(&y, a + i + BRACKET_LANES, sizeof y);
-        NAME(masks) x_low = x <= low, y_low = y <= low, x_high = x < high, y_high = y < high;
-        below_low += (x < low) + (y < low);
-        to_low += x_low + y_low;
-        below_high += x_high + y_high;
-        to_high += (x <= high) + (y <= high);
-        NAME(masks) between = (x_high & ~x_low) | (y_high & ~y_low);
-        if (NAME(bracket_any)(&between))
-            kept += NAME(bracket_keep)(kept, a + i, 2 * BRACKET_LANES, low, high);
+    while (i + BRACKET_LANES <= n) {
+        size_t begin = i, end = n - i < RUN ? n : i + RUN, n_found = 0;
+        uint16_t found[RUN / BRACKET_LANES];
+        for (; i + BRACKET_LANES <= end; i += BRACKET_LANES) {
+            NAME(lanes) x;
+            memcpy(&x, a + i, sizeof x);
+            NAME(masks) x_below = x < low, inside = (x <= high) & ~x_below;
+            below += x_below;
+            found[n_found] = (uint16_t)(i - begin);
+            n_found += NAME(bracket_any)(&inside);
+        }
+        for (size_t j = 0; j < n_found; j++) {
+            const real *group = a + begin + found[j];
+            NAME(lanes) x;
+            memcpy(&x, group, sizeof x);
+            is_low += x == low;
+            is_high += x == high;
+            kept += NAME(bracket_keep)(kept, group, BRACKET_LANES, low, high);
+        }
     }
-    counts[0] += NAME(bracket_total)(&below_low);
-    counts[1] += NAME(bracket_total)(&to_low);
-    counts[2] += NAME(bracket_total)(&below_high);
-    counts[3] += NAME(bracket_total)(&to_high);
+    uint64_t n_below = NAME(bracket_total)(&below), n_low = NAME(bracket_total)(&is_low);
+    uint64_t n_high = NAME(bracket_total)(&is_high);
+    for (size_t j = i; j < n; j++) {
+        n_below += a[j] < low;
+        n_low += a[j] == low;
+        n_high += a[j] == high;
+    }
     kept += NAME(bracket_keep)(kept, a + i, n - i, low, high);
-    for (; i < n; i++) {
-        counts[0] += a[i] < low;
-        counts[1] += a[i] <= low;
-        counts[2] += a[i] < high;
-        counts[3] += a[i] <= high;
-    }
-    return (size_t)(kept - (real *)to);
+    uint64_t n_between = (uint64_t)(kept - (real *)to);
+    counts[0] += n_below;
+    counts[1] += n_below + n_low;
+    counts[2] += low < high ? n_below + n_low + n_between : n_below;
+    counts[3] += low < high ? n_below + n_low + n_between + n_high : n_below + n_low;
+    return n_between;
 }
 
 /* Made from nothing */
