@@ -1,8 +1,10 @@
 /* Runs the recipes of tests/recipes/, each of which says in its own comments what it expects:
  *
- *     # error: TEXT        on a line: an error there whose message holds TEXT (and exit without
- * output) # hint: TEXT         the same for what stands under the carets # warning: TEXT      a
- * warning there # option: dtype f16  an option of the run: dtype, space, compute, or set NAME VALUE
+ *     # error: TEXT        an error on this line whose message holds TEXT, and no output
+ *     # hint: TEXT         the same for what stands under the carets
+ *     # warning: TEXT      a warning on this line
+ *     # note: TEXT         a note, on this line or without a place
+ *     # option: dtype f16  an option of the run: dtype, space, compute, or set NAME VALUE
  *     # expect: KEY 1 2 3  the result holds these values under KEY
  *     # dtype: KEY bf16    the result's dtype under KEY
  *     # keys: a b c        the result has these keys, in any order
@@ -114,8 +116,8 @@ typedef struct Recipe {
     VECTOR(Expectation) expectations;
 } TestRecipe;
 
-static const char *const kinds[] = {"error",  "hint",  "warning", "option",
-                                    "expect", "dtype", "keys",    "absent"};
+static const char *const kinds[] = {"note",   "error", "hint", "warning", "option",
+                                    "expect", "dtype", "keys", "absent"};
 
 /* The kind of a comment, or -1. */
 static int comment_kind(const char *comment) {
@@ -161,7 +163,9 @@ static bool diag_matches(const Diags *diags, const Diag *diag, const Expectation
     if (source != NULL)
         source_position(source, diag->span.begin, &line, &column);
     bool hint = is_kind(expectation, "hint");
-    Severity severity = is_kind(expectation, "warning") ? SEVERITY_WARNING : SEVERITY_ERROR;
+    Severity severity = is_kind(expectation, "warning") ? SEVERITY_WARNING
+                        : is_kind(expectation, "note")  ? SEVERITY_NOTE
+                                                        : SEVERITY_ERROR;
     Text text = hint ? diag->hint : diag->message;
     return diag->severity == severity && (line == expectation->line || line == 0) &&
            memmem(text.data, text.size, expectation->rest, strlen(expectation->rest)) != NULL;
@@ -172,7 +176,7 @@ static void check_messages(const TestRecipe *recipe, const Diags *diags) {
     for (size_t i = 0; i < recipe->expectations.count; i++) {
         const Expectation *expectation = &recipe->expectations.items[i];
         if (!is_kind(expectation, "error") && !is_kind(expectation, "hint") &&
-            !is_kind(expectation, "warning"))
+            !is_kind(expectation, "warning") && !is_kind(expectation, "note"))
             continue;
         n_errors += is_kind(expectation, "error");
         bool found = false;

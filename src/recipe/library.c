@@ -11,7 +11,7 @@
 struct Library {
     Arena *arena;
     Diags *diags;
-    const Scope **files; /* by file of the standard library; NULL: not parsed yet */
+    const Scope **files;          /* by file of the standard library; NULL: not parsed yet */
     VECTOR(const Scope *) scopes; /* of all files, in the order of reading */
     Names spaces;
     const Definition **all;
@@ -228,7 +228,8 @@ static void add_definition(Library *library, Scope *scope, const Ast *statement)
     }
     for (uint32_t i = 0; i < scope->n_definitions; i++) {
         const Definition *other = &scope->definitions[i];
-        if (other->kind == definition.kind && text_equal(other->name, definition.name)) {
+        bool named = definition.name.size > 0; /* conversions need no name */
+        if (named && other->kind == definition.kind && text_equal(other->name, definition.name)) {
             diag_error(library->diags, definition.span, "'%.*s' is defined twice",
                        TEXT_ARG(definition.name));
             diag_note(library->diags, other->span, "first defined here");

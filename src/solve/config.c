@@ -163,28 +163,39 @@ static const Text *source_names(const ConfigSolver *solver, NodeId id, uint32_t 
     return names;
 }
 
-static void report_mismatch(ConfigSolver *solver, NodeId id, const Choice *choice,
-                            ConfigMatches matches) {
-    Configs *configs = solver->solved->configs;
+/* Which names of a source a config does not know, and which of its own keys the source lacks. */
+static void compare_keys(ConfigSolver *solver, NodeId id, const Config *config, Sample *extra,
+                         Sample *missing) {
     uint32_t n;
     const Text *names = source_names(solver, id, &n);
+    bool *there = arena_array(solver->arena, bool, config->n_keys + n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        KeyId key = config_find(solver->solved->configs, config, names[i]);
+        if (key == INDEX_NONE)
+            sample_add(extra, names[i]);
+        else
+            there[key] = true;
+    }
+    for (KeyId key = 0; key < config->n_keys; key++)
+        if (!there[key] && !config->keys[key].optional)
+            sample_add(missing, config->keys[key].name);
+}
+
+static void report_mismatch(ConfigSolver *solver, NodeId id, const Choice *choice,
+                            ConfigMatches matches) {
     Sample extra = {0}, missing = {0};
-    for (uint32_t i = 0; i < n; i++)
-        if (config_find(configs, choice->said, names[i]) == INDEX_NONE)
-            sample_add(&extra, names[i]);
-    for (KeyId key = 0; key < choice->said->n_keys; key++)
-        if (!choice->said->keys[key].optional)
-            sample_add(&missing, choice->said->keys[key].name);
+    compare_keys(solver, id, choice->said, &extra, &missing);
     diag_error(solver->diags, graph_node(solver->graph, id)->span, "%.*s is no '%.*s'",
                TEXT_ARG(source_name(solver, id)), TEXT_ARG(choice->said->name));
     if (matches.count > 0)
         diag_hint(solver->diags, "it looks like '%.*s'", TEXT_ARG(matches.items[0].config->name));
-    diag_note(solver->diags, graph_node(solver->graph, choice->said_by)->span,
-              "'%.*s' is wanted here", TEXT_ARG(choice->said->name));
+    if (choice->said_by != id)
+        diag_note(solver->diags, graph_node(solver->graph, choice->said_by)->span,
+                  "'%.*s' is wanted here", TEXT_ARG(choice->said->name));
     if (extra.count > 0)
-        diag_note(solver->diags, SPAN_NONE, "keys that it does not know: %s", sample_text(&extra));
+        diag_note(solver->diags, SPAN_NONE, "unknown keys: %s", sample_text(&extra));
     if (missing.count > 0)
-        diag_note(solver->diags, SPAN_NONE, "keys that it has: %s", sample_text(&missing));
+        diag_note(solver->diags, SPAN_NONE, "missing keys: %s", sample_text(&missing));
     builder_free(&extra.text);
     builder_free(&missing.text);
 }
@@ -260,9 +271,8 @@ static void match_perfectly(ConfigSolver *solver, NodeId id) {
 
 static void match_source(ConfigSolver *solver, NodeId id) {
     Choice *choice = &solver->choices[solver->solved->domain_of[id]];
-    bool hinted = graph_node(solver->graph, id)->config.size > 0;
-    if (!is_source(solver, id) || choice->perfect != NULL || (choice->said != NULL && hinted))
-        return; /* hints are believed */
+    if (!is_source(solver, id) || choice->perfect != NULL)
+        return;
     uint32_t n;
     const Text *names = source_names(solver, id, &n);
     if (choice->said == NULL)

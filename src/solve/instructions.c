@@ -49,7 +49,13 @@ static void write_value(ListWriter *writer, NodeId id) {
     }
 }
 
-static void write_hints(ListWriter *writer, NodeId id) {
+/* Whether everyone who reads the list has a definition: it holds none. */
+static const Definition *find_known(const ListWriter *writer, DefinitionKind kind, Text name) {
+    return library_find(writer->solved->recipe->library, kind, name);
+}
+
+/* False where the config is the recipe's own. */
+static bool write_hints(ListWriter *writer, NodeId id) {
     const Node *node = graph_node(writer->graph, id);
     const Domain *domain = &writer->solved->domains[writer->solved->domain_of[id]];
     Text config = node->config.size > 0    ? node->config
@@ -63,12 +69,13 @@ static void write_hints(ListWriter *writer, NodeId id) {
     builder_add(writer->out, TEXT(" merge_space=\""));
     library_spaces_print(writer->solved->recipe->library, writer->solved->spaces[id], writer->out);
     builder_char(writer->out, '"');
+    return config.size == 0 || find_known(writer, DEFINITION_CONFIG, config) != NULL;
 }
 
-static void write_model(ListWriter *writer, NodeId id) {
+static bool write_model(ListWriter *writer, NodeId id) {
     builder_add(writer->out, TEXT("\nmodel "));
     write_string(writer->out, graph_node(writer->graph, id)->text);
-    write_hints(writer, id);
+    return write_hints(writer, id);
 }
 
 /* Names of keys that the list can hold: it splits words at spaces, `=` and quotes. */
@@ -90,15 +97,18 @@ static bool write_map(ListWriter *writer, NodeId id) {
     }
     if (node->config.size > 0 || node->spaces != 0) {
         builder_format(writer->out, "\nliteral &%u", writer->n_lines++);
-        write_hints(writer, id);
+        return write_hints(writer, id);
     }
     return true;
 }
 
 /* A parameter after the variadic one is given by name; so are those after one that is left at its
  * default. */
-static void write_call(ListWriter *writer, NodeId id) {
+static bool write_call(ListWriter *writer, NodeId id) {
     const Node *node = graph_node(writer->graph, id);
+    const Definition *known = find_known(writer, DEFINITION_METHOD, node->method->name);
+    if (known == NULL || known->method != node->method)
+        return false;
     const NodeId *operands = graph_operands(writer->graph, id);
     builder_add(writer->out, TEXT("\nmerge "));
     write_string(writer->out, node->method->name);
@@ -119,6 +129,7 @@ static void write_call(ListWriter *writer, NodeId id) {
             parameter->variadic && (i + 1 == node->n_operands ||
                                     method_operand(node->method, node->n_operands, i + 1) != p);
     }
+    return true;
 }
 
 static bool write_node(ListWriter *writer, NodeId id) {
@@ -128,14 +139,16 @@ static bool write_node(ListWriter *writer, NodeId id) {
     case NODE_STRING:
         return true;
     case NODE_MODEL:
-        write_model(writer, id);
+        if (!write_model(writer, id))
+            return false;
         break;
     case NODE_MAP:
         if (!write_map(writer, id))
             return false;
         break;
     case NODE_CALL:
-        write_call(writer, id);
+        if (!write_call(writer, id))
+            return false;
         break;
     default:
         return false;

@@ -158,6 +158,38 @@ static void expand_choices(Structure *structure, Text done, Text inside, Text re
     }
 }
 
+/* Up to nine digits. */
+static bool read_number(Text text, int64_t *number) {
+    *number = 0;
+    for (size_t i = 0; i < text.size && i < 9; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+        *number = 10 * *number + (text.data[i] - '0');
+    }
+    return text.size > 0 && text.size < 10;
+}
+
+/* Whether INSIDE is `0..3`, numbers of which the last is included. */
+static bool read_bounds(Text inside, int64_t *first, int64_t *last) {
+    const char *dots = memmem(inside.data, inside.size, "..", 2);
+    size_t size = dots != NULL ? (size_t)(dots - inside.data) : 0;
+    return dots != NULL && read_number((Text){inside.data, size}, first) &&
+           read_number((Text){dots + 2, inside.size - size - 2}, last);
+}
+
+/* `{0..3}` stands for each of the numbers. */
+static void expand_numbers(Structure *structure, Text done, int64_t first, int64_t last, Text rest,
+                           Span span, Texts *out) {
+    if (last < first || last - first > LOOP_LIMIT) {
+        structure_fail(structure, span, "a range goes upwards, over %d numbers at most",
+                       LOOP_LIMIT);
+        return;
+    }
+    for (int64_t i = first; i <= last && !structure->failed; i++)
+        expand(structure, structure_join(structure->arena, done, number_text(structure->arena, i)),
+               rest, span, out);
+}
+
 /* Adds to OUT every text that DONE and what REST says make. */
 static void expand(Structure *structure, Text done, Text rest, Span span, Texts *out) {
     const char *open = rest.size > 0 ? memchr(rest.data, '{', rest.size) : NULL;
@@ -175,8 +207,13 @@ static void expand(Structure *structure, Text done, Text rest, Span span, Texts 
     Text after = {close + 1, rest.size - before.size - inside.size - 2};
     done = structure_join(structure->arena, done, before);
     Text value;
+    int64_t first, last;
     if (memchr(inside.data, ',', inside.size) != NULL) {
         expand_choices(structure, done, inside, after, span, out);
+        return;
+    }
+    if (read_bounds(inside, &first, &last)) {
+        expand_numbers(structure, done, first, last, after, span, out);
         return;
     }
     if (!placeholder_value(structure, inside, span, &value))
