@@ -16,6 +16,8 @@ const Rewrite rewrites[REWRITE_COUNT] = {
      "arithmetic on concatenations becomes concatenations of arithmetic"},
     {"simplify", ANY_KIND, rewrite_simplify,
      "factors leave sums, sums of products become dot products"},
+    {"affine", KIND(MAP), rewrite_affine,
+     "chains of sums and scalings become one weighted sum"},
     {"rows", KIND(REDUCE), rewrite_rows,
      "reductions over very long rows are cut into columns and short rows"},
     {"sink", KIND(PERMUTE) | KIND(SLICE) | KIND(STRETCH), rewrite_sink,
@@ -130,7 +132,10 @@ Program *rewrite_apply(Arena *arena, const Program *program, const Rewrite *rewr
                            .to = program_like(arena, program),
                            .values =
                                memory_grow(NULL, memory_size((size_t)count + 1, sizeof(ValueId))),
-                           .compute = compute};
+                           .compute = compute,
+                           .reached = reached,
+                           .roots = roots,
+                           .n_roots = n_roots};
     for (uint32_t id = 0; id < count; id++)
         rewriting.values[id] = reached[id] ? rewrite->value(&rewriting, id) : VALUE_NONE;
     for (uint32_t i = 0; i < n_roots; i++) {
@@ -141,6 +146,7 @@ Program *rewrite_apply(Arena *arena, const Program *program, const Rewrite *rewr
     }
     free(reached);
     free(rewriting.values);
+    arena_free(&rewriting.scratch);
     return rewriting.to;
 }
 

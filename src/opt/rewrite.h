@@ -37,7 +37,12 @@ typedef struct Rewriting {
     Program *to;
     ValueId *values; /* of `from`, as they are in `to`; VALUE_NONE: not reached yet */
     Compute compute;
+    const bool *reached; /* of `from`, by the roots */
+    const RootSpec *roots;
+    uint32_t n_roots;
     uint64_t work; /* done so far, where a rewrite has to keep within bounds */
+    void *state;   /* what else a rewrite remembers: NULL at first, in the scratch arena */
+    Arena scratch;
 } Rewriting;
 
 typedef struct Rewrite {
@@ -48,7 +53,7 @@ typedef struct Rewrite {
     const char *what;
 } Rewrite;
 
-enum { REWRITE_COUNT = 4 };
+enum { REWRITE_COUNT = 5 };
 extern const Rewrite rewrites[REWRITE_COUNT];
 
 /* What stands for the i-th operand of a value of `from`. */
@@ -64,6 +69,7 @@ Program *rewrite_apply(Arena *arena, const Program *program, const Rewrite *rewr
 
 ValueId rewrite_concat(Rewriting *rewriting, ValueId id);
 ValueId rewrite_simplify(Rewriting *rewriting, ValueId id);
+ValueId rewrite_affine(Rewriting *rewriting, ValueId id);
 ValueId rewrite_rows(Rewriting *rewriting, ValueId id);
 ValueId rewrite_sink(Rewriting *rewriting, ValueId id);
 
