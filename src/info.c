@@ -1,9 +1,8 @@
 /* mecha_info: what a model holds, told from its header. */
+#include "info.h"
 #include "base/glob.h"
-#include "base/vector.h"
-#include "mecha.h"
-#include "tensor/reader.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Tensors that have something in common: a dtype, or the first part of their names. */
@@ -47,11 +46,104 @@ static Groups group_by_prefix(const Model *model) {
     return groups;
 }
 
+/* Tensors that the config does not know are a group of their own, without a name. */
+static Groups group_by_component(const Model *model, const InfoFit *fit) {
+    Groups groups = {0};
+    for (uint32_t i = 0; i < model->n_tensors; i++) {
+        bool known = fit->keys[i] != INDEX_NONE;
+        group_add(&groups, known ? fit->config->keys[fit->keys[i]].component : TEXT(""),
+                  model->tensors[i].bytes);
+    }
+    return groups;
+}
+
+static bool is_missing(const InfoFit *fit, KeyId key) {
+    return !fit->there[key] && !fit->config->keys[key].optional;
+}
+
 static bool is_wanted(const char *glob, const Tensor *tensor) {
     return !glob || glob_matches(text_from(glob), tensor->name);
 }
 
 /* --- In words. */
+
+/* A few names of many. */
+typedef struct Sample {
+    Builder names;
+    uint32_t count;
+} Sample;
+
+static void sample_add(Sample *sample, Text name) {
+    if (sample->count++ >= 3)
+        return;
+    builder_add(&sample->names, sample->count > 1 ? TEXT(", ") : TEXT(""));
+    builder_printable(&sample->names, name);
+}
+
+static void add_sample(Builder *out, const char *title, Sample *sample) {
+    if (sample->count > 0)
+        builder_format(out, "  %-10s  %u key%s: %.*s", title, sample->count,
+                       sample->count == 1 ? "" : "s", TEXT_ARG(builder_view(&sample->names)));
+    if (sample->count > 3)
+        builder_add(out, TEXT(", ..."));
+    builder_add(out, sample->count > 0 ? TEXT("\n") : TEXT(""));
+    builder_free(&sample->names);
+}
+
+/* Whole components by their names, other keys by some of theirs. */
+static void add_missing(Builder *out, const InfoFit *fit) {
+    Sample keys = {0};
+    for (uint32_t i = 0; i < fit->config->n_components; i++) {
+        Text component = fit->config->components[i];
+        bool there = info_has_component(fit, component), missing = false;
+        for (KeyId key = 0; key < fit->config->n_keys; key++) {
+            if (!is_missing(fit, key) || !text_equal(fit->config->keys[key].component, component))
+                continue;
+            missing = true;
+            if (there)
+                sample_add(&keys, fit->config->keys[key].name);
+        }
+        if (missing && !there)
+            builder_format(out, "  %-10s  all of %.*s\n", "missing", TEXT_ARG(component));
+    }
+    add_sample(out, "missing", &keys);
+}
+
+static void add_unknown(Builder *out, const Model *model, const InfoFit *fit) {
+    Sample keys = {0};
+    for (uint32_t i = 0; i < model->n_tensors; i++)
+        if (fit->keys[i] == INDEX_NONE)
+            sample_add(&keys, model->tensors[i].name);
+    add_sample(out, "unknown", &keys);
+}
+
+/* Modules of one kind are a line. */
+static void add_modules(Builder *out, InfoModules modules) {
+    bool first = true;
+    for (size_t i = 0; i < modules.count; i++) {
+        uint32_t before = 0, count = 0;
+        for (size_t k = 0; k < modules.count; k++)
+            if (info_module_alike(&modules.items[i], &modules.items[k]))
+                k < i ? before++ : count++;
+        if (before > 0)
+            continue;
+        Builder words = {0};
+        info_module_words(&modules.items[i], &words);
+        builder_format(out, "  %-10s  %-30s  %u\n", first ? "modules" : "", words.data, count);
+        builder_free(&words);
+        first = false;
+    }
+}
+
+static void add_module_list(Builder *out, InfoModules modules, const char *glob) {
+    for (size_t i = 0; i < modules.count; i++) {
+        if (glob != NULL && !glob_matches(text_from(glob), modules.items[i].target->name))
+            continue;
+        builder_format(out, "  %.*s  ", TEXT_ARG(modules.items[i].target->name));
+        info_module_words(&modules.items[i], out);
+        builder_char(out, '\n');
+    }
+}
 
 static void add_groups(Builder *out, const char *title, Groups groups) {
     for (size_t i = 0; i < groups.count; i++) {
@@ -112,16 +204,32 @@ static void add_keys(Builder *out, const Model *model, const char *glob) {
     }
 }
 
-static void describe(Builder *out, const Model *model, bool keys, const char *glob) {
+static void add_fit(Builder *out, const Model *model, const InfoFit *fit) {
+    add_groups(out, "components", group_by_component(model, fit));
+    if (!config_is_network(fit->config))
+        add_missing(out, fit);
+    add_unknown(out, model, fit);
+}
+
+static void describe(Builder *out, const Model *model, const InfoFit *fit, InfoModules modules,
+                     bool keys, const char *glob) {
     builder_printable(out, model->path);
     builder_format(out, ": %u tensor%s, ", model->n_tensors, model->n_tensors == 1 ? "" : "s");
     builder_bytes(out, model->bytes);
     builder_char(out, '\n');
+    if (fit->config != NULL)
+        builder_format(out, "  %-10s  %.*s\n", "config", TEXT_ARG(fit->config->name));
     add_groups(out, "dtypes", group_by_dtype(model));
-    add_groups(out, "parts", group_by_prefix(model));
+    if (fit->config != NULL)
+        add_fit(out, model, fit);
+    else
+        add_groups(out, "parts", group_by_prefix(model));
+    add_modules(out, modules);
     add_metadata(out, model);
-    if (keys)
-        add_keys(out, model, glob);
+    if (!keys)
+        return;
+    add_module_list(out, modules, glob);
+    add_keys(out, model, glob);
 }
 
 /* --- As JSON: one object, on one line. */
@@ -172,13 +280,62 @@ static void add_json_keys(Builder *out, const Model *model, const char *glob) {
     builder_char(out, ']');
 }
 
-static void describe_json(Builder *out, const Model *model, bool keys, const char *glob) {
+static void add_json_name(Builder *out, Text name, bool *first) {
+    builder_add(out, *first ? TEXT("") : TEXT(", "));
+    builder_json(out, name);
+    *first = false;
+}
+
+static void add_json_fit(Builder *out, const Model *model, const InfoFit *fit) {
+    bool first = true;
+    builder_add(out, TEXT(", \"config\": "));
+    if (fit->config == NULL) {
+        builder_add(out, TEXT("null"));
+        return;
+    }
+    builder_json(out, fit->config->name);
+    add_json_groups(out, "components", group_by_component(model, fit));
+    builder_add(out, TEXT(", \"missing\": ["));
+    for (KeyId key = 0; key < fit->config->n_keys; key++)
+        if (is_missing(fit, key))
+            add_json_name(out, fit->config->keys[key].name, &first);
+    builder_add(out, TEXT("], \"unknown\": ["));
+    first = true;
+    for (uint32_t i = 0; i < model->n_tensors; i++)
+        if (fit->keys[i] == INDEX_NONE)
+            add_json_name(out, model->tensors[i].name, &first);
+    builder_char(out, ']');
+}
+
+static void add_json_modules(Builder *out, InfoModules modules) {
+    if (modules.count == 0)
+        return;
+    builder_add(out, TEXT(", \"modules\": ["));
+    for (size_t i = 0; i < modules.count; i++) {
+        const InfoModule *module = &modules.items[i];
+        builder_add(out, i ? TEXT(", {\"target\": ") : TEXT("{\"target\": "));
+        builder_json(out, module->target->name);
+        builder_format(out, ", \"type\": \"%s\", \"rank\": %llu, \"alpha\": ", module->type,
+                       (unsigned long long)module->rank);
+        if (module->has_alpha && module->alpha - module->alpha == 0)
+            builder_number(out, module->alpha);
+        else
+            builder_add(out, TEXT("null"));
+        builder_char(out, '}');
+    }
+    builder_char(out, ']');
+}
+
+static void describe_json(Builder *out, const Model *model, const InfoFit *fit, InfoModules modules,
+                          bool keys, const char *glob) {
     builder_add(out, TEXT("{\"path\": "));
     builder_json(out, model->path);
     builder_format(out, ", \"tensors\": %u, \"bytes\": %llu", model->n_tensors,
                    (unsigned long long)model->bytes);
+    add_json_fit(out, model, fit);
     add_json_groups(out, "dtypes", group_by_dtype(model));
     add_json_groups(out, "parts", group_by_prefix(model));
+    add_json_modules(out, modules);
     add_json_metadata(out, model);
     if (keys)
         add_json_keys(out, model, glob);
@@ -190,7 +347,13 @@ bool mecha_info(Engine *engine, const char *path, bool keys, const char *glob, b
     Model *model = model_open(text_from(path), mecha_diags(engine), SPAN_NONE);
     if (!model)
         return false;
-    (json ? describe_json : describe)(out, model, keys, glob);
+    InfoFit fit = info_fit(engine, model);
+    InfoModules modules = {0};
+    reader_guard_maps(mecha_remove_temporaries);
+    if (fit.config != NULL && config_is_network(fit.config))
+        modules = info_modules(engine, fit.config, model);
+    (json ? describe_json : describe)(out, model, &fit, modules, keys, glob);
+    vector_free(&modules);
     model_close(model);
     return true;
 }

@@ -42,11 +42,82 @@ START_TEST(models_are_told_as_json) {
     write_model(folder, "m.safetensors", (TestTensor[]){{"a.x", 2, 0}, {"b", 1, 0}}, 2);
     expect_info(folder, "b", true,
                 "m.safetensors\", \"tensors\": 2, \"bytes\": 12, "
-                "\"dtypes\": {\"f32\": {\"tensors\": 2, \"bytes\": 12}}, "
+                "\"config\": null, \"dtypes\": {\"f32\": {\"tensors\": 2, \"bytes\": 12}}, "
                 "\"parts\": {\"a\": {\"tensors\": 1, \"bytes\": 8}, "
                 "\"\": {\"tensors\": 1, \"bytes\": 4}}, \"metadata\": {}, "
                 "\"keys\": [{\"name\": \"b\", \"dtype\": \"f32\", \"shape\": [1], "
                 "\"bytes\": 4}]}\n");
+    scratch_close(folder);
+}
+END_TEST
+
+START_TEST(models_are_held_against_their_config) {
+    char *folder = scratch_open();
+    write_model(folder, "m.safetensors",
+                (TestTensor[]){{"cond_stage_model.transformer.final_layer_norm.bias", 2, 0},
+                               {"first_stage_model.encoder.conv_in.bias", 3, 0},
+                               {"first_stage_model.encoder.conv_out.bias", 3, 0},
+                               {"mine", 1, 0}},
+                4);
+    expect_info(folder, NULL, false,
+                "m.safetensors: 4 tensors, 36 B\n"
+                "  config      sd1-ldm\n"
+                "  dtypes      f32                 4 tensors, 36 B\n"
+                "  components  clip_l              1 tensor, 8 B\n"
+                "              vae                 2 tensors, 24 B\n"
+                "              (others)            1 tensor, 4 B\n"
+                "  missing     all of diffuser\n"
+                "  missing     441 keys: "
+                "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight, "
+                "cond_stage_model.transformer.text_model.embeddings.position_embedding.weight, "
+                "cond_stage_model.transformer.text_model.encoder.layers.0.layer_norm1.weight, ...\n"
+                "  unknown     1 key: mine\n");
+    scratch_close(folder);
+}
+END_TEST
+
+static void write_network(const char *folder) {
+    write_model(folder, "m.safetensors",
+                (TestTensor[]){{"lora_vae_quant_conv.lora_up.weight", 4, 0},
+                               {"lora_vae_quant_conv.lora_down.weight", 2, 0},
+                               {"lora_vae_quant_conv.alpha", 1, 1.5f},
+                               {"lora_unet_conv_in.lokr_w1", 2, 0},
+                               {"lora_unet_conv_in.lokr_w2_a", 2, 0},
+                               {"lora_unet_conv_in.lokr_w2_b", 3, 0},
+                               {"lora_unet_conv_out.lora_up.weight", 1, 0}},
+                7);
+}
+
+START_TEST(networks_are_told_by_module) {
+    char *folder = scratch_open();
+    write_network(folder);
+    expect_info(folder, "unet.*", false,
+                "m.safetensors: 7 tensors, 60 B\n"
+                "  config      sd1-kohya_kohya_lora\n"
+                "  dtypes      f32                 7 tensors, 60 B\n"
+                "  components  vae                 3 tensors, 28 B\n"
+                "              diffuser            4 tensors, 32 B\n"
+                "  modules     LoRA, rank 2, alpha 1.5         1\n"
+                "              LoKr, rank 3                    1\n"
+                "              incomplete                      1\n"
+                "  unet.conv_in.weight  LoKr, rank 3\n"
+                "  unet.conv_out.weight  incomplete\n");
+    expect_info(folder, NULL, true,
+                "m.safetensors\", \"tensors\": 7, \"bytes\": 60, "
+                "\"config\": \"sd1-kohya_kohya_lora\", "
+                "\"components\": {\"vae\": {\"tensors\": 3, \"bytes\": 28}, "
+                "\"diffuser\": {\"tensors\": 4, \"bytes\": 32}}, "
+                "\"missing\": [], \"unknown\": [], "
+                "\"dtypes\": {\"f32\": {\"tensors\": 7, \"bytes\": 60}}, "
+                "\"parts\": {\"lora_vae_quant_conv\": {\"tensors\": 3, \"bytes\": 28}, "
+                "\"lora_unet_conv_in\": {\"tensors\": 3, \"bytes\": 28}, "
+                "\"lora_unet_conv_out\": {\"tensors\": 1, \"bytes\": 4}}, "
+                "\"modules\": [{\"target\": \"vae.quant_conv.weight\", \"type\": \"LoRA\", "
+                "\"rank\": 2, \"alpha\": 1.5}, "
+                "{\"target\": \"unet.conv_in.weight\", \"type\": \"LoKr\", \"rank\": 3, "
+                "\"alpha\": null}, "
+                "{\"target\": \"unet.conv_out.weight\", \"type\": \"incomplete\", "
+                "\"rank\": 0, \"alpha\": null}], \"metadata\": {}}\n");
     scratch_close(folder);
 }
 END_TEST
@@ -77,6 +148,8 @@ Suite *info_suite(void) {
     TCase *tests = tcase_create("info");
     tcase_add_test(tests, models_are_told_in_words);
     tcase_add_test(tests, models_are_told_as_json);
+    tcase_add_test(tests, models_are_held_against_their_config);
+    tcase_add_test(tests, networks_are_told_by_module);
     tcase_add_test(tests, metadata_is_made_harmless);
     suite_add_tcase(suite, tests);
     return suite;

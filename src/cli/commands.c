@@ -22,7 +22,10 @@ const Command commands[] = {
      "Prints the recipe, unless -w or --check says otherwise. What it means never changes.",
      "mecha fmt -w blend.mecha", 1, 100000, command_fmt},
     {"info", COMMAND_INFO, "FILE... [--keys GLOB] [--json]",
-     "what a model holds: components, dtypes, sizes, metadata", "",
+     "what a model holds: config, components, dtypes, sizes, metadata",
+     "Of a network (LoRA, LoKr) also the types, ranks and alphas of its modules. --keys lists "
+     "keys,\n"
+     "and before them the modules whose targets match.",
      "mecha info blend.safetensors --keys '*attn2*'", 1, 100000, command_info},
     {"methods", COMMAND_METHODS, "[NAME]", "the merge methods, or one of them with its source", "",
      "mecha methods slerp", 0, 1, command_methods},

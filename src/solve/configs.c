@@ -234,6 +234,20 @@ static const NetworkModule *split_name(const Network *network, Text name, const 
     return NULL;
 }
 
+bool config_network_name(const Config *config, Text name, NetworkName *out) {
+    const Network *network = config->parts->network;
+    const NetworkKey *form;
+    const NetworkModule *module = network != NULL ? split_name(network, name, &form) : NULL;
+    if (module == NULL)
+        return false;
+    Text part = form->after;
+    bool dotted = part.size > 0 && part.data[0] == '.';
+    *out = (NetworkName){.module = module->name,
+                         .part = {part.data + dotted, part.size - dotted},
+                         .target = &network->base->keys[module->base]};
+    return true;
+}
+
 KeyId config_find(Configs *configs, const Config *config, Text name) {
     struct ConfigParts *parts = config->parts;
     uint32_t found = index_find(&parts->name_index, text_hash(name), same_name, parts, &name);
@@ -499,6 +513,16 @@ const Config *configs_perfect(Configs *configs, const Text *names, uint32_t n) {
     known->has_perfect = true;
     free(hashed.hashes);
     return known->perfect;
+}
+
+const Config *configs_best(Configs *configs, const Text *names, uint32_t n) {
+    const Config *perfect = configs_perfect(configs, names, n);
+    ConfigMatches matches = perfect == NULL ? configs_match(configs, names, n) : (ConfigMatches){0};
+    const ConfigMatch *best = NULL;
+    for (uint32_t i = 0; i < matches.count; i++)
+        if (best == NULL || matches.items[i].unknown < best->unknown)
+            best = &matches.items[i];
+    return best != NULL ? best->config : perfect;
 }
 
 bool config_fits(const Config *config, const Text *names, uint32_t n) {

@@ -54,6 +54,15 @@ uint32_t config_block(const Config *config, Text name);
 /* Whether the keys are those of networks for another config's modules. */
 bool config_is_network(const Config *config);
 
+/* What the name of a network's key says: `lora_` MODULE `.` PART, which changes TARGET of the base.
+ */
+typedef struct NetworkName {
+    Text module, part;
+    const ConfigKey *target;
+} NetworkName;
+/* False where it is the name of no key of the network's config. */
+bool config_network_name(const Config *config, Text name, NetworkName *out);
+
 /* How well a config explains a set of key names. */
 typedef struct ConfigMatch {
     const Config *config;
@@ -71,6 +80,9 @@ ConfigMatches configs_match(Configs *configs, const Text *names, uint32_t n_name
 /* The last config in the order of names that knows them all; NULL where there is none. Needs fewer
  * configs evaluated than configs_match. */
 const Config *configs_perfect(Configs *configs, const Text *names, uint32_t n_names);
+
+/* The config that knows most of the names; NULL where none knows a tenth. */
+const Config *configs_best(Configs *configs, const Text *names, uint32_t n_names);
 
 /* Whether a config knows at least a tenth of the names. */
 bool config_fits(const Config *config, const Text *names, uint32_t n_names);
