@@ -5,6 +5,7 @@
 # make check-asan       the unit and recipe tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make layers           lists includes that point up the layers (none; part of check)
 # make bench            mecha's time as a ratio to the floor, on full-size models in /dev/shm
+# make bench-methods    the same for every merge method
 # make deps             install the Debian packages that building and testing need
 # make install PREFIX=  one binary and a man page
 # make format           clang-format over the sources
@@ -125,6 +126,9 @@ demo: deps
 bench: all
 	@sh tools/bench.sh $(BUILD)
 
+bench-methods: all
+	@PAIRS=$${PAIRS:-3} sh tools/bench.sh $(BUILD) --methods
+
 install: $(BUILD)/mecha
 	install -D -m 755 $(BUILD)/mecha $(DESTDIR)$(PREFIX)/bin/mecha
 	install -D -m 644 docs/mecha.1 $(DESTDIR)$(PREFIX)/share/man/man1/mecha.1
@@ -135,4 +139,4 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all check check-asan check-long layers deps demo bench install format clean
+.PHONY: all check check-asan check-long layers deps demo bench bench-methods install format clean

@@ -7,6 +7,7 @@
  * The second is a fine-tune of the first: its weights plus a tenth of its own. Architectures are
  * built the way the networks are, so a smaller one of the same structure is a row of numbers. */
 #include "base/arena.h"
+#include "base/glob.h"
 #include "base/text.h"
 #include "base/vector.h"
 
@@ -347,6 +348,7 @@ typedef struct Settings {
     double strength; /* 0: no fine-tune */
     unsigned threads;
     bool list;
+    const char *only; /* keys that match, or NULL: all */
     const char *output;
 } Settings;
 
@@ -588,6 +590,15 @@ static bool write_model(const Settings *settings, Entries *entries) {
     return good;
 }
 
+/* Keeps the entries whose keys match. */
+static void keep_only(Entries *entries, Text pattern) {
+    size_t n = 0;
+    for (size_t i = 0; i < entries->list.count; i++)
+        if (glob_matches(pattern, entries->list.items[i].name))
+            entries->list.items[n++] = entries->list.items[i];
+    entries->list.count = n;
+}
+
 /* --- The command line. */
 
 _Noreturn static void usage(int status) {
@@ -601,6 +612,7 @@ _Noreturn static void usage(int status) {
           "  --dtype NAME    f16, bf16 or f32 (f16)\n"
           "  --base SEED     a fine-tune of the model of that seed\n"
           "  --strength S    how much it differs from it (0.1)\n"
+          "  --only GLOB     keys that match\n"
           "  --threads N     at work (2)\n"
           "  --list          print keys and shapes instead of writing a file\n",
           stream);
@@ -640,6 +652,8 @@ static void set_option(Settings *settings, const char *name, const char *value) 
         settings->strength = number(value);
     else if (strcmp(name, "--threads") == 0)
         settings->threads = (unsigned)number(value);
+    else if (strcmp(name, "--only") == 0)
+        settings->only = value;
     else if (strcmp(name, "--base") == 0) {
         settings->base = (uint64_t)number(value);
         settings->strength = settings->strength != 0 ? settings->strength : 0.1;
@@ -681,6 +695,8 @@ int main(int argc, char **argv) {
     Settings settings = parse(argc, argv);
     Entries entries = {0};
     build(&entries, settings.architecture);
+    if (settings.only)
+        keep_only(&entries, text_from(settings.only));
     bool good = true;
     if (settings.list)
         print_list(&entries);
