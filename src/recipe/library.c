@@ -11,19 +11,73 @@
 struct Library {
     Arena *arena;
     Diags *diags;
-    const Scope **files;          /* by file of the standard library; NULL: not parsed yet */
-    VECTOR(const Scope *) scopes; /* of all files, in the order of reading */
+    Scope **files;          /* by file of the standard library; NULL: not parsed yet */
+    VECTOR(Scope *) scopes; /* of all files, in the order of reading */
     Names spaces;
+    HashIndex entries; /* of stdlib_entries */
     const Definition **all;
     size_t n_all;
 };
+
+/* ---- what is sought: a kind and a name ---- */
+
+typedef struct Wanted {
+    DefinitionKind kind;
+    Text name;
+} Wanted;
+
+static uint64_t wanted_hash(Wanted wanted) {
+    return text_hash(wanted.name) + (uint64_t)wanted.kind;
+}
+
+static DefinitionKind entry_kind(const StdlibEntry *entry) {
+    return strcmp(entry->kind, "def") == 0        ? DEFINITION_FUNCTION
+           : strcmp(entry->kind, "config") == 0   ? DEFINITION_CONFIG
+           : strcmp(entry->kind, "template") == 0 ? DEFINITION_TEMPLATE
+                                                  : DEFINITION_METHOD;
+}
+
+static bool is_entry(const void *context, const void *wanted, uint32_t item) {
+    const StdlibEntry *entries = context;
+    const Wanted *sought = wanted;
+    return entry_kind(&entries[item]) == sought->kind &&
+           text_equal(text_from(entries[item].name), sought->name);
+}
+
+static uint32_t find_entry(const Library *library, Wanted wanted) {
+    return index_find(&library->entries, wanted_hash(wanted), is_entry, stdlib_entries, &wanted);
+}
+
+/* Of two entries that are called alike, the first counts. */
+static void index_entries(Library *library) {
+    for (unsigned i = 0; i < n_stdlib_entries; i++) {
+        Wanted entry = {entry_kind(&stdlib_entries[i]), text_from(stdlib_entries[i].name)};
+        if (find_entry(library, entry) == INDEX_NONE)
+            index_add(&library->entries, wanted_hash(entry), i);
+    }
+}
+
+static bool is_definition(const void *context, const void *wanted, uint32_t item) {
+    const Definition *definitions = context;
+    const Wanted *sought = wanted;
+    return definitions[item].kind == sought->kind &&
+           text_equal(definitions[item].name, sought->name);
+}
+
+static const Definition *find_here(const Scope *scope, DefinitionKind kind, Text name) {
+    Wanted wanted = {kind, name};
+    uint32_t found =
+        index_find(&scope->index, wanted_hash(wanted), is_definition, scope->definitions, &wanted);
+    return found == INDEX_NONE ? NULL : &scope->definitions[found];
+}
 
 Library *library_new(Arena *arena, Diags *diags) {
     Library *library = arena_new(arena, Library);
     library->arena = arena;
     library->diags = diags;
-    library->files = arena_array(arena, const Scope *, n_stdlib_files + 1);
+    library->files = arena_array(arena, Scope *, n_stdlib_files + 1);
     library->spaces.arena = arena;
+    index_entries(library);
     names_add(&library->spaces, TEXT("weight"));
     names_add(&library->spaces, TEXT("delta"));
     names_add(&library->spaces, TEXT("param"));
@@ -32,6 +86,9 @@ Library *library_new(Arena *arena, Diags *diags) {
 
 void library_free(Library *library) {
     names_free(&library->spaces);
+    index_free(&library->entries);
+    for (size_t i = 0; i < library->scopes.count; i++)
+        index_free(&library->scopes.items[i]->index);
     vector_free(&library->scopes);
 }
 
@@ -226,20 +283,22 @@ static void add_definition(Library *library, Scope *scope, const Ast *statement)
     default:
         return;
     }
-    for (uint32_t i = 0; i < scope->n_definitions; i++) {
-        const Definition *other = &scope->definitions[i];
-        bool named = definition.name.size > 0; /* conversions need no name */
-        if (named && other->kind == definition.kind && text_equal(other->name, definition.name)) {
-            diag_error(library->diags, definition.span, "'%.*s' is defined twice",
-                       TEXT_ARG(definition.name));
-            diag_note(library->diags, other->span, "first defined here");
-            return;
-        }
+    /* Conversions need no name. */
+    bool named = definition.name.size > 0;
+    const Definition *other = named ? find_here(scope, definition.kind, definition.name) : NULL;
+    if (other != NULL) {
+        diag_error(library->diags, definition.span, "'%.*s' is defined twice",
+                   TEXT_ARG(definition.name));
+        diag_note(library->diags, other->span, "first defined here");
+        return;
     }
+    if (named)
+        index_add(&scope->index, wanted_hash((Wanted){definition.kind, definition.name}),
+                  scope->n_definitions);
     scope->definitions[scope->n_definitions++] = definition;
 }
 
-const Scope *library_scope(Library *library, const Ast *file) {
+static Scope *read_scope(Library *library, const Ast *file) {
     Scope *scope = arena_new(library->arena, Scope);
     scope->library = library;
     scope->definitions = arena_array(library->arena, Definition, file->n_items + 1);
@@ -249,29 +308,19 @@ const Scope *library_scope(Library *library, const Ast *file) {
     return scope;
 }
 
+const Scope *library_scope(Library *library, const Ast *file) {
+    return read_scope(library, file);
+}
+
 static const Scope *stdlib_scope(Library *library, unsigned file) {
     if (library->files[file] == NULL) {
         const StdlibFile *embedded = &stdlib_files[file];
         uint32_t source = diags_source(library->diags, text_from(embedded->name),
                                        (Text){embedded->text, embedded->size});
         library->files[file] =
-            library_scope(library, parse_recipe(library->arena, library->diags, source));
+            read_scope(library, parse_recipe(library->arena, library->diags, source));
     }
     return library->files[file];
-}
-
-static const Definition *find_here(const Scope *scope, DefinitionKind kind, Text name) {
-    for (uint32_t i = 0; i < scope->n_definitions; i++)
-        if (scope->definitions[i].kind == kind && text_equal(scope->definitions[i].name, name))
-            return &scope->definitions[i];
-    return NULL;
-}
-
-static DefinitionKind entry_kind(const StdlibEntry *entry) {
-    return strcmp(entry->kind, "def") == 0        ? DEFINITION_FUNCTION
-           : strcmp(entry->kind, "config") == 0   ? DEFINITION_CONFIG
-           : strcmp(entry->kind, "template") == 0 ? DEFINITION_TEMPLATE
-                                                  : DEFINITION_METHOD;
 }
 
 const Definition *const *library_list(Library *library, AstKind kind, size_t *count) {
@@ -294,12 +343,10 @@ const Definition *const *library_list(Library *library, AstKind kind, size_t *co
 }
 
 const Definition *library_find(Library *library, DefinitionKind kind, Text name) {
-    for (unsigned i = 0; i < n_stdlib_entries; i++) {
-        const StdlibEntry *entry = &stdlib_entries[i];
-        if (entry_kind(entry) == kind && text_equal(text_from(entry->name), name))
-            return find_here(stdlib_scope(library, entry->file), kind, name);
-    }
-    return NULL;
+    uint32_t entry = find_entry(library, (Wanted){kind, name});
+    if (entry == INDEX_NONE)
+        return NULL;
+    return find_here(stdlib_scope(library, stdlib_entries[entry].file), kind, name);
 }
 
 const Definition *scope_find(const Scope *scope, DefinitionKind kind, Text name) {

@@ -6,6 +6,7 @@
 #ifndef RECIPE_LIBRARY_H
 #define RECIPE_LIBRARY_H
 
+#include "base/map.h"
 #include "recipe/method.h"
 
 typedef enum DefinitionKind {
@@ -29,6 +30,7 @@ typedef struct Scope {
     struct Library *library;
     Definition *definitions;
     uint32_t n_definitions;
+    HashIndex index; /* of the definitions */
 } Scope;
 
 typedef struct Library Library;
@@ -58,8 +60,8 @@ void library_spaces_print(const Library *library, SpaceSet spaces, Builder *out)
 /* -1 where there is no such space yet. */
 int library_find_space(const Library *library, Text name);
 
-/* The definitions whose trees are of that kind (AST_CONFIG, AST_CONVERSION), of the standard library
- * and of every file read so far. Parses the files that hold one. */
+/* The definitions whose trees are of that kind (AST_CONFIG, AST_CONVERSION), of the standard
+ * library and of every file read so far. Parses the files that hold one. */
 const Definition *const *library_list(Library *library, AstKind kind, size_t *count);
 
 /* Every definition of the standard library, in order of their names. Parses all of it. */
