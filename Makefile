@@ -2,10 +2,12 @@
 # make demo             install what is missing, build, write two small models, merge them, show what came out
 # make check            the whole test suite; CK_RUN_SUITE=lexer runs one suite of it
 # make check-long       what takes longer than make check may
+# make fuzz SECONDS=600 libFuzzer on each target of tests/fuzz/ (needs clang), from the texts in its corpus
 # make check-asan       the unit and recipe tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make layers           lists includes that point up the layers (none; part of check)
 # make bench            mecha's time as a ratio to the floor, on full-size models in /dev/shm
 # make bench-methods    the same for every merge method
+# make bench-large      the time that large recipes take to check
 # make deps             install the Debian packages that building and testing need
 # make install PREFIX=  one binary and a man page
 # make format           clang-format over the sources
@@ -37,7 +39,7 @@ MAKEFLAGS += --no-builtin-rules
 
 SOURCES   := $(filter-out src/cli/%, $(wildcard src/*.c src/*/*.c))
 CLI       := $(wildcard src/cli/*.c)
-TESTS     := $(wildcard tests/*.c)
+TESTS     := $(wildcard tests/*.c) tests/fuzz/targets.c
 TOOLS     := $(wildcard tools/*.c)
 STDLIB    := $(sort $(wildcard stdlib/*/*.mecha))
 RE        := $(wildcard grammar/*.re src/*/*.re)
@@ -123,11 +125,32 @@ demo: deps
 	@$(MAKE) all
 	@sh tools/demo.sh $(BUILD)
 
+# What is unlike all before joins $(BUILD)/fuzz/NAME; a text that fails is left as $(BUILD)/fuzz/NAME-crash-….
+SECONDS      ?= 60
+FUZZ         := $(BUILD)/fuzz-recipe $(BUILD)/fuzz-instructions $(BUILD)/fuzz-format
+FUZZ_SOURCES := tests/fuzz/entry.c tests/fuzz/targets.c $(wildcard src/base/*.c src/diag/*.c src/syntax/*.c) \
+                $(filter $(BUILD)/gen/grammar/%,$(GENERATED))
+FUZZ_SEEDS   := tests/recipes docs/examples stdlib tests/golden/cases
+
+fuzz: $(FUZZ:$(BUILD)/%=%)
+
+fuzz-%: $(BUILD)/fuzz-%
+	@mkdir -p $(BUILD)/fuzz/$*
+	$< -max_total_time=$(SECONDS) -timeout=10 -max_len=4096 -print_final_stats=1 -dict=tests/fuzz/words \
+	    -artifact_prefix=$(BUILD)/fuzz/$*- $(BUILD)/fuzz/$* tests/fuzz/corpus-$* $(FUZZ_SEEDS)
+
+$(FUZZ): $(BUILD)/fuzz-%: $(FUZZ_SOURCES)
+	$(call quiet,FUZZ $@)clang -O1 -g $(FLAGS) -w -Itests -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all -DTARGET=fuzz_$* -o $@ $^ $(LIBRARIES)
+
 bench: all
 	@sh tools/bench.sh $(BUILD)
 
 bench-methods: all
 	@PAIRS=$${PAIRS:-3} sh tools/bench.sh $(BUILD) --methods
+
+bench-large: all
+	@sh tools/large.sh $(BUILD)
 
 install: $(BUILD)/mecha
 	install -D -m 755 $(BUILD)/mecha $(DESTDIR)$(PREFIX)/bin/mecha
@@ -139,4 +162,4 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all check check-asan check-long layers deps demo bench bench-methods install format clean
+.PHONY: all check check-asan check-long layers fuzz deps demo bench bench-methods bench-large install format clean

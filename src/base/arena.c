@@ -3,12 +3,15 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-enum { CHUNK_SIZE = 64 * 1024, ALIGNMENT = 16 };
+/* Chunks double, up to the size of a huge page, so that large recipes cost few page faults. */
+enum { FIRST_CHUNK = 64 * 1024, HUGE_PAGE = 2 << 20, ALIGNMENT = 16 };
 
 struct ArenaChunk {
     ArenaChunk *older;
+    size_t size; /* of the data */
     _Alignas(ALIGNMENT) char data[];
 };
 
@@ -37,23 +40,43 @@ static ArenaChunk *chunk_new(size_t size, ArenaChunk *older) {
     ArenaChunk *chunk = memory_grow(NULL, sizeof(ArenaChunk) + size);
     memset(chunk->data, 0, size);
     chunk->older = older;
+    chunk->size = size;
     return chunk;
+}
+
+/* A chunk as large as a huge page is one, where the system has them. */
+static ArenaChunk *chunk_huge(ArenaChunk *older) {
+    ArenaChunk *chunk = aligned_alloc(HUGE_PAGE, HUGE_PAGE);
+    if (chunk == NULL)
+        memory_exhausted();
+    madvise(chunk, HUGE_PAGE, MADV_HUGEPAGE);
+    memset(chunk, 0, HUGE_PAGE);
+    chunk->older = older;
+    chunk->size = HUGE_PAGE - sizeof(ArenaChunk);
+    return chunk;
+}
+
+/* The chunk in which small objects are placed next; at least SIZE bytes. */
+static ArenaChunk *chunk_next(size_t size, ArenaChunk *older) {
+    size_t room = older == NULL ? FIRST_CHUNK : older->size * 2;
+    if (size < HUGE_PAGE / 2 && room >= HUGE_PAGE)
+        return chunk_huge(older);
+    return chunk_new(size > room ? size : room, older);
 }
 
 void *arena_alloc(Arena *arena, size_t size) {
     if (size > SIZE_MAX / 2)
         memory_exhausted();
     size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    if (size > CHUNK_SIZE / 4 && arena->chunk != NULL) {
+    if (size > FIRST_CHUNK / 4 && arena->chunk != NULL) {
         /* A large object gets a chunk of its own, behind the one that still has room. */
         arena->chunk->older = chunk_new(size, arena->chunk->older);
         return arena->chunk->older->data;
     }
     if (arena->chunk == NULL || (size_t)(arena->end - arena->next) < size) {
-        size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
-        arena->chunk = chunk_new(room, arena->chunk);
+        arena->chunk = chunk_next(size, arena->chunk);
         arena->next = arena->chunk->data;
-        arena->end = arena->next + room;
+        arena->end = arena->next + arena->chunk->size;
     }
     void *data = arena->next;
     arena->next += size;

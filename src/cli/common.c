@@ -45,6 +45,8 @@ static bool is_parameter(const Text *parameters, size_t count, Text name) {
 
 /* A setting that is no parameter is most often an option misspelt. */
 static int check_settings(Engine *engine, const Arguments *arguments) {
+    if (arguments->settings.count == 0)
+        return STATUS_DONE;
     size_t count;
     const Text *parameters = mecha_parameters(engine, &count);
     for (size_t i = 0; i < arguments->settings.count; i++) {
