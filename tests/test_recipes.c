@@ -31,12 +31,12 @@
 typedef struct TestTensor {
     const char *name;
     Shape shape;
-    double values[8];
+    double values[16];
 } TestTensor;
 
 static const struct {
     const char *path;
-    TestTensor tensors[5];
+    TestTensor tensors[6];
 } models[] = {
     {"a.safetensors",
      {{"x", {1, {4}}, {1, 2, 3, 4}},
@@ -75,20 +75,40 @@ static const struct {
      {{"lora_first_stage_model_post_quant_conv.lora_up.weight", {4, {4, 1, 1, 1}}, {1, 2, 3, 4}},
       {"lora_first_stage_model_post_quant_conv.lora_down.weight", {4, {1, 4, 1, 1}}, {1, 0, 0, 2}},
       {"lora_first_stage_model_quant_conv.lora_up.weight", {4, {8, 1, 1, 1}}, {1}}}},
+    {"vae.safetensors",
+     {{"first_stage_model.post_quant_conv.weight", {4, {4, 4, 1, 1}}, {1, 1, 1, 1}},
+      {"first_stage_model.post_quant_conv.bias", {1, {4}}, {1, 2, 3, 4}}}},
+    {"second.safetensors",
+     {{"lora_first_stage_model_post_quant_conv.lora_up.weight",
+       {4, {4, 2, 1, 1}},
+       {1, 0, 0, 1, 0, 0, 0, 0}},
+      {"lora_first_stage_model_post_quant_conv.lora_down.weight",
+       {4, {2, 4, 1, 1}},
+       {1, 2, 3, 4, 0, 1, 0, 0}},
+      {"lora_first_stage_model_quant_conv.lora_up.weight", {4, {8, 1, 1, 1}}, {1}},
+      {"lora_first_stage_model_quant_conv.lora_down.weight", {4, {1, 8, 1, 1}}, {1}}}},
+    {"ranks.safetensors",
+     {{"lora_first_stage_model_post_quant_conv.lora_up.weight", {4, {4, 1, 1, 1}}, {1, 2, 3, 4}},
+      {"lora_first_stage_model_post_quant_conv.lora_down.weight", {4, {2, 4, 1, 1}}, {1}}}},
+    {"sd1lora.safetensors",
+     {{"lora_unet_up_blocks_3_attentions_0_proj_in.lora_up.weight",
+       {4, {4, 1, 1, 1}},
+       {1, 2, 3, 4}},
+      {"lora_unet_up_blocks_3_attentions_0_proj_in.lora_down.weight", {4, {1, 4, 1, 1}}, {1}}}},
 };
 
 static void write_model(const char *path, const TestTensor *tensors) {
     Diags *diags = diags_new();
-    OutputTensor outputs[5];
+    OutputTensor outputs[6];
     size_t n = 0;
-    for (; n < 5 && tensors[n].name != NULL; n++)
+    for (; n < 6 && tensors[n].name != NULL; n++)
         outputs[n] = (OutputTensor){
             .name = text_from(tensors[n].name), .dtype = DTYPE_F32, .shape = tensors[n].shape};
     WriterOptions options = {.no_sync = true};
     Writer *writer = writer_open(text_from(path), outputs, n, &options, diags, SPAN_NONE);
     ck_assert_ptr_nonnull(writer);
     for (size_t i = 0; i < n; i++) {
-        float values[8];
+        float values[16];
         uint64_t count = shape_count(&tensors[i].shape);
         for (size_t k = 0; k < count; k++)
             values[k] = (float)tensors[i].values[k];

@@ -73,20 +73,6 @@ static Term shapes_differ(Lower *lower, Term a, Term b, Span span) {
                 shape_text(lower, a, &x), shape_text(lower, b, &y));
     builder_free(&x);
     builder_free(&y);
-    for (uint32_t i = 0; i < lower->leaves->count; i++) {
-        const Leaf *leaf = &lower->leaves->items[i];
-        if (leaf->tensor == NULL)
-            continue;
-        Builder note = {0};
-        builder_add(&note, TEXT("'"));
-        builder_printable(&note, leaf->tensor->name);
-        builder_format(&note, "' is ");
-        shape_print(&note, &leaf->tensor->shape);
-        builder_add(&note, TEXT(" here"));
-        diag_note(lower->diags, graph_node(lower->solved->recipe->graph, leaf->node)->span, "%s",
-                  note.data);
-        builder_free(&note);
-    }
     return term_poison;
 }
 

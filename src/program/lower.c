@@ -23,7 +23,10 @@ struct Region {
     uint32_t depth;           /* of conversions around it */
 };
 
-enum { CONVERSION_LIMIT = 64 }; /* conversions of conversions */
+enum {
+    CONVERSION_LIMIT = 64, /* conversions of conversions */
+    SHAPES_SHOWN = 6,      /* of tensors, beside a mistake */
+};
 
 const Term term_poison = {.kind = TERM_POISON};
 const Term term_absent = {.kind = TERM_ABSENT};
@@ -51,21 +54,75 @@ Term term_list(Lower *lower, const Term *items, uint32_t n) {
                   .n_items = n};
 }
 
+static Span call_span(const Lower *lower) {
+    return lower->call != NODE_NONE ? graph_node(lower->solved->recipe->graph, lower->call)->span
+                                    : SPAN_NONE;
+}
+
+static bool same_place(Span a, Span b) {
+    return a.source == b.source && a.begin == b.begin;
+}
+
+/* Whether there was a mistake at SPAN already; if CALL is a place, of that call. */
+static bool is_said(const Lower *lower, Span span, Span call) {
+    for (size_t i = 0; i < diags_count(lower->diags); i++) {
+        const Diag *diag = diags_at(lower->diags, i);
+        if (diag->severity != SEVERITY_ERROR || !same_place(diag->span, span))
+            continue;
+        const Diag *next = i + 1 < diags_count(lower->diags) ? diags_at(lower->diags, i + 1) : NULL;
+        if (call.source == 0 || (next != NULL && same_place(next->span, call)))
+            return true;
+    }
+    return false;
+}
+
+/* Notes what the tensors that reach the call at hand look like. */
+static void note_shapes(Lower *lower) {
+    const Graph *graph = lower->solved->recipe->graph;
+    if (lower->call == NODE_NONE)
+        return;
+    unsigned char *reached = arena_array(lower->arena, unsigned char, graph_count(graph) + 1);
+    graph_reach(graph, &lower->call, 1, reached);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < lower->leaves->count && n < SHAPES_SHOWN; i++) {
+        const Leaf *leaf = &lower->leaves->items[i];
+        if (leaf->tensor == NULL || !reached[leaf->node] || leaf->tensor->shape.rank == 0)
+            continue;
+        n++;
+        Builder note = {0};
+        builder_add(&note, TEXT("'"));
+        builder_printable(&note, leaf->tensor->name);
+        builder_format(&note, "' is ");
+        shape_print(&note, &leaf->tensor->shape);
+        builder_add(&note, TEXT(" here"));
+        diag_note(lower->diags, graph_node(graph, leaf->node)->span, "%s", note.data);
+        builder_free(&note);
+    }
+}
+
 Term lower_error(Lower *lower, Span span, const char *format, ...) {
     Builder message = {0};
     va_list arguments;
     va_start(arguments, format);
     builder_vformat(&message, format, arguments);
     va_end(arguments);
-    diag_error(lower->diags, span, "%s", message.data);
-    builder_free(&message);
-    if (lower->call != NODE_NONE) {
-        Span call = graph_node(lower->solved->recipe->graph, lower->call)->span;
-        if (call.source != span.source || call.begin != span.begin)
+    Span call = call_span(lower);
+    bool apart = call.source != 0 && !same_place(call, span);
+    if (!is_said(lower, span, apart ? call : SPAN_NONE)) {
+        diag_error(lower->diags, span, "%s", message.data);
+        if (apart)
             diag_note(lower->diags, call, "called here, for the key '%.*s'",
                       TEXT_ARG(text_printable(lower->arena, lower->key)));
+        note_shapes(lower);
     }
+    builder_free(&message);
     return term_poison;
+}
+
+Term lower_refuse(Lower *lower, Span span, Text message) {
+    bool called = lower->call != NODE_NONE;
+    return lower_error(lower, called ? call_span(lower) : span, "%.*s, at the key '%.*s'",
+                       TEXT_ARG(message), TEXT_ARG(text_printable(lower->arena, lower->key)));
 }
 
 /* ---- regions ---- */

@@ -62,9 +62,13 @@ Term term_tensor(ValueId value);
 Term term_list(Lower *lower, const Term *items, uint32_t n);
 extern const Term term_poison, term_absent, term_null;
 
-/* Reports a mistake in a body: at SPAN, with the call site as a note. */
+/* Reports a mistake in a body: at SPAN, with the call site as a note, and the shapes that meet
+ * there. Once for each place and call, however many keys make it. */
 Term lower_error(Lower *lower, Span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Reports what a body refuses: at the call site, or at SPAN where there is none. */
+Term lower_refuse(Lower *lower, Span span, Text message);
 
 /* The shape of a number or tensor. */
 const Shape *term_dims(Lower *lower, Term term);

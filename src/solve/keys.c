@@ -451,9 +451,10 @@ bool solve_keys(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *
     find_all_entries(solvers, solved);
     if (diag_errors(diags) == errors) {
         keys_check_maps(solvers, solved, sets);
-        keys_check_networks(solvers, solved);
-        keep_outputs(solvers, solved, sets);
+        keys_check_networks(solvers, solved, sets);
     }
+    if (diag_errors(diags) == errors)
+        keep_outputs(solvers, solved, sets);
     for (uint32_t i = 0; i < solved->n_domains; i++)
         solver_free(&solvers[i]);
     return diag_errors(diags) == errors;

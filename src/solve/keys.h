@@ -43,7 +43,7 @@ SetId keys_of_body(KeySolver *solver, const Method *method, const SetId *paramet
  * entry. SETS: by node. */
 void keys_check_maps(KeySolver *solvers, Solved *solved, const SetId *sets);
 
-/* Looks for keys of networks that no conversion used. */
-void keys_check_networks(KeySolver *solvers, Solved *solved);
+/* Looks for keys of networks that no output is made of. SETS: by node. */
+void keys_check_networks(KeySolver *solvers, Solved *solved, const SetId *sets);
 
 #endif
