@@ -13,34 +13,57 @@
 #include <unistd.h>
 
 /* The models that the examples name: a base and fine-tunes of it. */
-static const struct {
-    const char *name;
-    const char *seed;
-} example_models[] = {{"base", "1"},   {"target", "2"},  {"tune-a", "3"},      {"tune-b", "4"},
-                      {"tune-c", "5"}, {"painter", "6"}, {"photographer", "7"}};
+static const char *const example_models[] = {
+    "base",    "target",  "tune-a",  "tune-b",  "tune-c",  "painter", "photographer",
+    "style-1", "style-2", "style-3", "style-4", "style-5", "style-6"};
+
+/* Networks fit models of full size only, so these are a few keys of one. */
+static const char *const example_networks[] = {"style-lora", "person-lora", "detail-lora"};
+
+static const char *const network_words[] = {
+    "--kind", "sd15", "--lora", "4", "--only", "*_down_blocks_0_attentions_0_*_attn2_*"};
+static const char *const network_base[] = {"--kind", "sd15", "--only",
+                                           "*.input_blocks.1.1.transformer_blocks.0.*"};
+static const char *const fine_tune[] = {"--kind", "tiny", "--base", "1"};
+static const char *const plain[] = {"--kind", "tiny"};
+
+static void make_model(const char *name, size_t seed, const char *const *words, size_t n_words) {
+    const char *command[16], *build = getenv("BUILD");
+    char tool[256], file[64], digits[16];
+    snprintf(tool, sizeof tool, "%s/make-models", build != NULL ? build : "build");
+    snprintf(file, sizeof file, "%s.safetensors", name);
+    snprintf(digits, sizeof digits, "%zu", seed);
+    size_t n = 0;
+    command[n++] = tool;
+    for (size_t i = 0; i < n_words; i++)
+        command[n++] = words[i];
+    command[n++] = "--seed";
+    command[n++] = digits;
+    command[n++] = scratch_path(file);
+    command[n] = NULL;
+    Run run = run_command(NULL, command);
+    ck_assert_int_eq(run.status, 0);
+    run_free(&run);
+}
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static void make_models(void) {
-    const char *build = getenv("BUILD");
-    char tool[256];
-    snprintf(tool, sizeof tool, "%s/make-models", build != NULL ? build : "build");
-    for (size_t i = 0; i < sizeof example_models / sizeof *example_models; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "%s.safetensors", example_models[i].name);
-        bool base = i == 0;
-        const char *fine_tune[] = {tool,
-                                   "--kind",
-                                   "tiny",
-                                   "--base",
-                                   "1",
-                                   "--seed",
-                                   example_models[i].seed,
-                                   scratch_path(name),
-                                   NULL};
-        const char *plain[] = {tool, "--kind", "tiny", "--seed", "1", scratch_path(name), NULL};
-        Run run = run_command(NULL, base ? plain : fine_tune);
-        ck_assert_int_eq(run.status, 0);
-        run_free(&run);
-    }
+    make_model("base", 1, plain, COUNT(plain));
+    for (size_t i = 1; i < COUNT(example_models); i++)
+        make_model(example_models[i], i + 1, fine_tune, COUNT(fine_tune));
+    make_model("v1-5", 1, network_base, COUNT(network_base));
+    for (size_t i = 0; i < COUNT(example_networks); i++)
+        make_model(example_networks[i], i + 1, network_words, COUNT(network_words));
+}
+
+/* Examples are laid out as mecha fmt does. */
+static void check_layout(Engine *engine, const char *path) {
+    const Source *source = mecha_source(engine);
+    Builder out = {0};
+    ck_assert(mecha_format(engine, source->name, source->text, &out));
+    ck_assert_msg(text_equal(builder_view(&out), source->text), "%s", path);
+    builder_free(&out);
 }
 
 /* Runs an example where its outputs land in the scratch folder. */
@@ -61,6 +84,7 @@ static void run_example(const char *path, char *name) {
     if (!ok)
         diags_print(mecha_diags(engine), stderr, (DiagStyle){0});
     ck_assert_msg(ok, "%s", path);
+    check_layout(engine, path);
     struct stat status;
     ck_assert_int_eq(stat(text_copy(&arena, mecha_output_path(engine, 0)).data, &status), 0);
     mecha_close(engine);
@@ -90,7 +114,7 @@ START_TEST(examples_run) {
         n++;
     }
     closedir(stream);
-    ck_assert_uint_ge(n, 8);
+    ck_assert_uint_ge(n, 12);
     ck_assert_int_eq(chdir(here), 0);
     free(here);
 }

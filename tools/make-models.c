@@ -4,6 +4,8 @@
  *     make-models --kind sd15 --seed 1 base.safetensors
  *     make-models --kind sd15 --seed 2 --base 1 --strength 0.1 tune.safetensors
  *
+ *     make-models --kind sd15 --seed 3 --lora 16 lora.safetensors
+ *
  * The second is a fine-tune of the first: its weights plus a tenth of its own. Architectures are
  * built the way the networks are, so a smaller one of the same structure is a row of numbers. */
 #include "base/arena.h"
@@ -20,7 +22,14 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef enum Filling { FILL_WEIGHT, FILL_BIAS, FILL_SCALE, FILL_SCHEDULE, FILL_POSITIONS } Filling;
+typedef enum Filling {
+    FILL_WEIGHT,
+    FILL_BIAS,
+    FILL_SCALE,
+    FILL_SCHEDULE,
+    FILL_POSITIONS,
+    FILL_ONE
+} Filling;
 
 typedef struct Entry {
     Text name;
@@ -334,6 +343,63 @@ static void build(Entries *entries, const Architecture *architecture) {
     }
 }
 
+/* --- LoRAs: what training scripts make for the attention of such a model, whose blocks they call
+ * by the names of diffusers. */
+
+static void low_rank(Place place, uint64_t rank, uint64_t in, uint64_t out) {
+    add(at(place, ".alpha"), FILL_ONE, 0, 0, 0, 0);
+    add(at(place, ".lora_down.weight"), FILL_WEIGHT, rank, in, 0, 0);
+    add(at(place, ".lora_up.weight"), FILL_WEIGHT, out, rank, 0, 0);
+}
+
+static void low_rank_attention(Place place, uint64_t rank, uint64_t width, uint64_t context) {
+    low_rank(at(place, "_to_q"), rank, width, width);
+    low_rank(at(place, "_to_k"), rank, context, width);
+    low_rank(at(place, "_to_v"), rank, context, width);
+    low_rank(at(place, "_to_out_0"), rank, width, width);
+}
+
+static void low_rank_transformer(Place place, const Unet *unet, uint64_t rank, uint64_t width,
+                                 uint32_t depth) {
+    for (uint32_t i = 0; i < depth; i++) {
+        Place block = at(place, "_transformer_blocks_%u", i);
+        low_rank_attention(at(block, "_attn1"), rank, width, width);
+        low_rank_attention(at(block, "_attn2"), rank, width, unet->context);
+    }
+}
+
+static void low_rank_denoiser(Entries *entries, const Unet *unet, uint64_t rank) {
+    Place place = {entries, TEXT("lora_unet")};
+    uint64_t width = 0;
+    for (uint32_t level = 0; level < unet->levels; level++) {
+        width = unet->channels * unet->factors[level];
+        uint32_t depth = unet->depths[level], up = unet->levels - 1 - level;
+        for (unsigned i = 0; i < 2; i++)
+            low_rank_transformer(at(place, "_down_blocks_%u_attentions_%u", level, i), unet, rank,
+                                 width, depth);
+        for (unsigned i = 0; i < 3; i++)
+            low_rank_transformer(at(place, "_up_blocks_%u_attentions_%u", up, i), unet, rank, width,
+                                 depth);
+    }
+    low_rank_transformer(at(place, "_mid_block_attentions_0"), unet, rank, width,
+                         unet->middle_depth);
+}
+
+static void low_rank_text(Entries *entries, const TextEncoder *encoder, uint64_t rank) {
+    static const char *const projections[] = {"k_proj", "out_proj", "q_proj", "v_proj"};
+    Place place = {entries, TEXT("lora_te_text_model_encoder")};
+    for (unsigned i = 0; i < encoder->layers; i++)
+        for (int k = 0; k < 4; k++)
+            low_rank(at(place, "_layers_%u_self_attn_%s", i, projections[k]), rank, encoder->width,
+                     encoder->width);
+}
+
+static void build_lora(Entries *entries, const Architecture *architecture, uint64_t rank) {
+    low_rank_denoiser(entries, &architecture->unet, rank);
+    if (architecture->text.width)
+        low_rank_text(entries, &architecture->text, rank);
+}
+
 /* --- The numbers. */
 
 typedef enum Format { FORMAT_F16, FORMAT_BF16, FORMAT_F32, FORMATS } Format;
@@ -343,6 +409,7 @@ static const unsigned format_sizes[FORMATS] = {2, 2, 4};
 
 typedef struct Settings {
     const Architecture *architecture;
+    uint64_t lora; /* the rank of one, or 0: the model itself */
     Format format;
     uint64_t seed, base;
     double strength; /* 0: no fine-tune */
@@ -468,6 +535,8 @@ static size_t fill(const Settings *settings, const Block *block, float *numbers,
     }
     if (block->entry->filling == FILL_SCHEDULE)
         fill_schedule(block, numbers);
+    else if (block->entry->filling == FILL_ONE)
+        numbers[0] = 1; /* of a scalar */
     else
         fill_random(settings, block, numbers);
     return convert(settings->format, numbers, block->count, out);
@@ -612,6 +681,7 @@ _Noreturn static void usage(int status) {
           "  --dtype NAME    f16, bf16 or f32 (f16)\n"
           "  --base SEED     a fine-tune of the model of that seed\n"
           "  --strength S    how much it differs from it (0.1)\n"
+          "  --lora RANK     not the model, but a LoRA for its attention\n"
           "  --only GLOB     keys that match\n"
           "  --threads N     at work (2)\n"
           "  --list          print keys and shapes instead of writing a file\n",
@@ -646,6 +716,8 @@ static void set_option(Settings *settings, const char *name, const char *value) 
         settings->architecture = architecture_named(value);
     else if (strcmp(name, "--seed") == 0)
         settings->seed = (uint64_t)number(value);
+    else if (strcmp(name, "--lora") == 0)
+        settings->lora = (uint64_t)number(value);
     else if (strcmp(name, "--dtype") == 0)
         settings->format = format_named(value);
     else if (strcmp(name, "--strength") == 0)
@@ -694,7 +766,10 @@ static void print_list(const Entries *entries) {
 int main(int argc, char **argv) {
     Settings settings = parse(argc, argv);
     Entries entries = {0};
-    build(&entries, settings.architecture);
+    if (settings.lora > 0)
+        build_lora(&entries, settings.architecture, settings.lora);
+    else
+        build(&entries, settings.architecture);
     if (settings.only)
         keep_only(&entries, text_from(settings.only));
     bool good = true;
