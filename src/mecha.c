@@ -480,6 +480,29 @@ void mecha_explain(Engine *engine, Builder *out) {
     schedule_explain(engine->schedule, out);
 }
 
+/* Why an instruction list cannot hold a node. */
+static void hint_culprit(Engine *engine, const Node *node) {
+    switch (node->kind) {
+    case NODE_CALL:
+        diag_hint(engine->diags, "'%.*s' is a method of your own, and a list holds no definitions",
+                  TEXT_ARG(node->method->name));
+        break;
+    case NODE_OPERATOR:
+        diag_hint(engine->diags, node->op == AST_FALLBACK
+                                     ? "there, keys are filled for models of a known config only"
+                                     : "there are no operators, and no method stands for this one");
+        break;
+    case NODE_KEEP:
+        diag_hint(engine->diags, "there is no way to keep the keys that a pattern matches");
+        break;
+    case NODE_MAP:
+        diag_hint(engine->diags, "a key with blanks, quotes, '=' or '\\' cannot be written there");
+        break;
+    default:
+        break;
+    }
+}
+
 bool mecha_compile(Engine *engine, Builder *out) {
     NodeId culprit;
     if (engine->recipe->n_outputs != 1) {
@@ -490,8 +513,9 @@ bool mecha_compile(Engine *engine, Builder *out) {
     }
     if (write_list(engine, 0, out, &culprit))
         return true;
-    diag_error(engine->diags, graph_node(engine->recipe->graph, culprit)->span,
-               "this cannot be said in an instruction list");
+    const Node *node = graph_node(engine->recipe->graph, culprit);
+    diag_error(engine->diags, node->span, "this cannot be said in an instruction list");
+    hint_culprit(engine, node);
     return false;
 }
 

@@ -209,6 +209,87 @@ START_TEST(compile_writes_a_list_that_runs_alike) {
 }
 END_TEST
 
+/* What the recipes say, in lists that sd-mecha reads. */
+static const struct {
+    const char *recipe, *list;
+} compiled[] = {
+    {"weighted_sum(a, b, 0.25)", "merge \"weighted_sum\" &0 &1 0.25"},
+    {"(a + b) / 2", "merge \"weighted_sum\" &0 &1"},
+    {"0.25 * a + 0.75 * b", "merge \"weighted_sum\" &0 &1 0.75"},
+    {"(a + b + n_average(a, b)) / 3", "merge \"n_average\" &0 &1\nmerge \"n_average\" &0 &1 &2"},
+    {"def mix(x, y, k = 0.5) = x + k * (y - x)\nmix(a, mix(a, b), k = 0.5)",
+     "merge \"weighted_sum\" &0 &1 0.25"},
+    {"a + { \"x\": 0.5, \"*\": 2 } * (b - a)",
+     "dict x=0.5 y=2\nmerge \"subtract\" &1 &0\nmerge \"add_difference\" &0 &3 &2"},
+    {"a + 0.5 * ties_sum([b - a, a - b], k = 0.5)",
+     "merge \"subtract\" &1 &0\nmerge \"subtract\" &0 &1\n"
+     "merge \"ties_sum\" &2 &3 k=0.5\nmerge \"add_difference\" &0 &4 0.5"},
+};
+
+START_TEST(compile_expands_what_lists_lack) {
+    Builder text = {0}, list = {0};
+    builder_format(&text, "a = model(\"a.safetensors\")\nb = model(\"b.safetensors\")\n%s\n",
+                   compiled[_i].recipe);
+    write_text(folder, "plan.mecha", text.data);
+    builder_format(&list,
+                   "version 0.1.0\n"
+                   "model \"a.safetensors\" model_config=null merge_space=\"weight\"\n"
+                   "model \"b.safetensors\" model_config=null merge_space=\"weight\"\n%s",
+                   compiled[_i].list);
+    expect_script("\"$MECHA\" compile plan.mecha -o list.mecha && cat list.mecha", 0, list.data,
+                  "");
+    expect_script("\"$MECHA\" compile list.mecha -o again.mecha && cmp list.mecha again.mecha", 0,
+                  "", "");
+    builder_free(&text);
+    builder_free(&list);
+}
+END_TEST
+
+/* What has no equivalent, and why. */
+static const struct {
+    const char *recipe, *message, *hint;
+} uncompiled[] = {
+    {"a | b", "3:1: error: this cannot be said in an instruction list",
+     "^^^^^ there, keys are filled for models of a known config only"},
+    {"a[\"x\"]", "3:1: error: this cannot be said in an instruction list",
+     "^^^^^^ there is no way to keep the keys that a pattern matches"},
+    {"method m(p: S) -> S { p * 2 }\nslerp(m(a), b)",
+     "4:7: error: this cannot be said in an instruction list",
+     "^^^^ 'm' is a method of your own, and a list holds no definitions"},
+    {"save a to \"1.safetensors\"\nsave b to \"2.safetensors\"",
+     "error: an instruction list has one result, but the recipe saves 2", ""},
+};
+
+START_TEST(compile_names_what_has_no_equivalent) {
+    Builder text = {0};
+    builder_format(&text, "a = model(\"a.safetensors\")\nb = model(\"b.safetensors\")\n%s\n",
+                   uncompiled[_i].recipe);
+    write_text(folder, "plan.mecha", text.data);
+    Run run = script("\"$MECHA\" compile plan.mecha");
+    ck_assert_int_eq(run.status, 1);
+    ck_assert_str_eq(run.output, "");
+    ck_assert_msg(strstr(run.error, uncompiled[_i].message) != NULL, "%s", run.error);
+    ck_assert_msg(strstr(run.error, uncompiled[_i].hint) != NULL, "%s", run.error);
+    run_free(&run);
+    builder_free(&text);
+}
+END_TEST
+
+static const char no_model[] =
+    "[\n  {\"severity\": \"error\", \"message\": \"there is no file 'aa.safetensors'\", \"hint\": "
+    "\"did you mean 'a.safetensors'?\", \"file\": \"plan.mecha\", \"line\": 1, \"column\": 1, "
+    "\"end_line\": 1, \"end_column\": 24}\n]\n";
+
+START_TEST(messages_can_be_json) {
+    write_text(folder, "plan.mecha", "model(\"aa.safetensors\")\n");
+    expect_script("\"$MECHA\" check --json blend.mecha", 0, "[]\n", "");
+    expect_script("\"$MECHA\" check --json plan.mecha", 1, no_model, "");
+    expect_script("\"$MECHA\" compile --json plan.mecha", 1, "", no_model);
+    expect_script("\"$MECHA\" run --json plan.mecha -o out.safetensors", 1, "", no_model);
+    expect_script("\"$MECHA\" run --json blend.mecha -o out.safetensors", 0, "", "[]\n");
+}
+END_TEST
+
 START_TEST(fmt_prints_checks_and_rewrites) {
     expect_script("printf 'a   =model( \"a.safetensors\" )\\na\\n' > ugly.mecha\n"
                   "\"$MECHA\" fmt ugly.mecha",
@@ -395,6 +476,11 @@ Suite *cli_suite(void) {
     tcase_add_test(tests, check_is_silent_and_writes_nothing);
     tcase_add_test(tests, dry_runs_explain);
     tcase_add_test(tests, compile_writes_a_list_that_runs_alike);
+    tcase_add_loop_test(tests, compile_expands_what_lists_lack, 0,
+                        sizeof compiled / sizeof *compiled);
+    tcase_add_loop_test(tests, compile_names_what_has_no_equivalent, 0,
+                        sizeof uncompiled / sizeof *uncompiled);
+    tcase_add_test(tests, messages_can_be_json);
     tcase_add_test(tests, fmt_prints_checks_and_rewrites);
     tcase_add_test(tests, info_tells_about_models);
     tcase_add_test(tests, methods_are_listed_and_shown);

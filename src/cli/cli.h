@@ -54,6 +54,9 @@ int fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * parameters. */
 int load_recipe(Engine *engine, const Arguments *arguments);
 
+/* Whether messages are to be JSON; one array then, at the end. */
+bool json_messages(const Arguments *arguments);
+
 /* Prints what the engine has to say, and forgets it. */
 void report(Engine *engine, const Arguments *arguments);
 

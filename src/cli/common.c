@@ -65,9 +65,15 @@ int load_recipe(Engine *engine, const Arguments *arguments) {
     return check_settings(engine, arguments);
 }
 
+bool json_messages(const Arguments *arguments) {
+    return arguments->json &&
+           (arguments->command->bit & (COMMAND_CHECK | COMMAND_RUN | COMMAND_COMPILE)) != 0;
+}
+
 void report(Engine *engine, const Arguments *arguments) {
-    bool json = arguments->json && arguments->command->bit == COMMAND_CHECK;
-    FILE *stream = json ? stdout : stderr;
+    bool json = json_messages(arguments);
+    /* They are the result of a check, and of nothing else. */
+    FILE *stream = json && arguments->command->bit == COMMAND_CHECK ? stdout : stderr;
     DiagStyle style = {stream_has_colour(stream), json, arguments->quiet};
     diags_print(mecha_diags(engine), stream, style);
     diags_clear(mecha_diags(engine));

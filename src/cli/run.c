@@ -82,7 +82,8 @@ static void show_plan(Engine *engine) {
 
 /* What preparing found comes first: the evaluation may take its time. */
 static int evaluate(Engine *engine, const Arguments *arguments) {
-    report(engine, arguments);
+    if (!json_messages(arguments))
+        report(engine, arguments);
     if (arguments->verbose)
         show_plan(engine);
     return mecha_run(engine) ? STATUS_DONE : STATUS_FAULT;
@@ -101,8 +102,9 @@ int command_run(Arguments *arguments) {
     if (status == STATUS_DONE)
         status = evaluate(engine, arguments);
     progress_erase(&line);
-    report(engine, arguments);
-    if (status == STATUS_DONE && !arguments->quiet)
+    if (!json_messages(arguments))
+        report(engine, arguments);
+    if (status == STATUS_DONE && !arguments->quiet && !json_messages(arguments))
         summarise(engine);
     return close_engine(engine, arguments, status);
 }

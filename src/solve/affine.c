@@ -347,6 +347,16 @@ static NodeId rewrite_fill(Rewriter *rewriter, NodeId id) {
                 graph_node(rewriter->graph, id)->span);
 }
 
+static NodeId rewrite_component(Rewriter *rewriter, NodeId id) {
+    const Node *node = graph_node(rewriter->graph, id);
+    NodeId whole = rewriter->replaced[graph_operands(rewriter->graph, id)[0]];
+    if (whole == NODE_NONE)
+        return NODE_NONE;
+    Span span = node->span;
+    NodeId name = build_string(rewriter->build, node->text, span);
+    return call(rewriter, TEXT("operator_component"), (NodeId[]){whole, name}, 2, span);
+}
+
 static NodeId rewrite_node(Rewriter *rewriter, NodeId id) {
     const Node *node = graph_node(rewriter->graph, id);
     switch (node->kind) {
@@ -360,8 +370,9 @@ static NodeId rewrite_node(Rewriter *rewriter, NodeId id) {
         /* What is neither a model nor a difference only stands inside of a larger combination. */
         return build_space(rewriter->build, id) != 0 ? rewrite_combination(rewriter, id)
                                                      : NODE_NONE;
-    case NODE_KEEP:
     case NODE_COMPONENT:
+        return rewrite_component(rewriter, id);
+    case NODE_KEEP:
     case NODE_CONVERT:
         return NODE_NONE;
     default:
