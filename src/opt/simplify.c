@@ -6,6 +6,11 @@
  * a divisor 0, a NaN may become an infinity or the reverse.) */
 #include "opt/rewrite.h"
 
+#include <math.h>
+#include <stdlib.h>
+
+enum { EXPONENT_LIMIT = 100 }; /* of a reciprocal that is normal in every compute type */
+
 static bool is_map(const Program *program, ValueId id, OpCode op) {
     const Value *value = program_value(program, id);
     return value->kind == VALUE_MAP && value->op == op;
@@ -95,6 +100,18 @@ static ValueId simplify_power(Rewriting *rewriting, const Value *value, ValueId 
     return rewrite_copy(rewriting, id);
 }
 
+/* Division by a power of two, whose reciprocal is exact, is a multiplication, which is faster. */
+static ValueId simplify_division(Rewriting *rewriting, const Value *value, ValueId id) {
+    Program *to = rewriting->to;
+    double divisor;
+    int exponent;
+    if (!program_known(to, rewritten(rewriting, value, 1), &divisor) ||
+        fabs(frexp(divisor, &exponent)) != 0.5 || abs(exponent) > EXPONENT_LIMIT)
+        return rewrite_copy(rewriting, id);
+    ValueId factor = program_const(to, 1 / divisor);
+    return program_map(to, OP_MUL, (ValueId[]){rewritten(rewriting, value, 0), factor});
+}
+
 /* Rounding to the type that everything is computed in, or to a wider one, changes nothing. Uniform
  * values are f64 in any case. */
 static bool keeps_all(const Rewriting *rewriting, const Value *value) {
@@ -109,6 +126,8 @@ ValueId rewrite_simplify(Rewriting *rewriting, ValueId id) {
         return simplify_reduce(rewriting, value);
     if (value->kind == VALUE_MAP && value->op == OP_POW)
         return simplify_power(rewriting, value, id);
+    if (value->kind == VALUE_MAP && value->op == OP_DIV)
+        return simplify_division(rewriting, value, id);
     if (value->kind == VALUE_QUANTISE && keeps_all(rewriting, value))
         return rewritten(rewriting, value, 0);
     return rewrite_copy(rewriting, id);
