@@ -277,7 +277,7 @@ static void match_source(ConfigSolver *solver, NodeId id) {
     const Text *names = source_names(solver, id, &n);
     if (choice->said == NULL)
         intersect(solver, choice, id, configs_match(solver->solved->configs, names, n));
-    else if (!config_fits(choice->said, names, n))
+    else if (n > 0 && !config_fits(choice->said, names, n))
         report_mismatch(solver, id, choice, configs_match(solver->solved->configs, names, n));
 }
 
