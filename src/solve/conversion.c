@@ -38,12 +38,20 @@ typedef struct Rule {
     HashIndex made_index;
 } Rule;
 
+/* What a key begins with that a rule is for: most rules are out of the question by the last eight
+ * bytes of it, for the first ones are often the same. */
+typedef struct RuleHead {
+    uint64_t end; /* its last eight bytes; any where it is shorter */
+    uint32_t size;
+} RuleHead;
+
 struct Conversion {
     Arena *arena;
     Diags *diags;
     Configs *configs;
     const Method *method;
     VECTOR(Rule) rules;
+    VECTOR(RuleHead) heads; /* of the rules */
 };
 
 bool conversion_converts(const Method *method, uint32_t p) {
@@ -301,6 +309,25 @@ static void make_keys(Conversion *conversion, Rule *rule) {
     }
 }
 
+static uint64_t last_bytes(const char *data, size_t size) {
+    uint64_t bytes = 0;
+    if (size >= sizeof bytes)
+        memcpy(&bytes, data + size - sizeof bytes, sizeof bytes);
+    return bytes;
+}
+
+static RuleHead rule_head(const Rule *rule) {
+    const char *open = memchr(rule->pattern.data, '{', rule->pattern.size);
+    size_t size = open != NULL ? (size_t)(open - rule->pattern.data) : rule->pattern.size;
+    if (rule->is_made)
+        size = 0;
+    return (RuleHead){last_bytes(rule->pattern.data, size), (uint32_t)size};
+}
+
+static bool has_head(const RuleHead *head, Text key) {
+    return key.size >= head->size && last_bytes(key.data, head->size) == head->end;
+}
+
 static bool match_rule(const Rule *rule, Text key, Match *match) {
     *match = (Match){0};
     if (!rule->is_made)
@@ -380,6 +407,8 @@ const ConversionRule *conversion_find(Conversion *conversion, Text key, Conversi
     Match match;
     const Rule *decided = NULL;
     for (size_t i = 0; i < conversion->rules.count; i++) {
+        if (!has_head(&conversion->heads.items[i], key))
+            continue;
         const Rule *rule = &conversion->rules.items[i];
         if (decided == NULL ? !match_rule(rule, key, &match)
                             : !text_equal(decided->pattern, rule->pattern))
@@ -415,6 +444,7 @@ static void add_rule(RuleReader *reader, Rule rule) {
     if (writes_otherwise(rule.pattern))
         make_keys(conversion, &rule);
     vector_push(&conversion->rules, rule);
+    vector_push(&conversion->heads, rule_head(&rule));
 }
 
 /* "new" = "old": the same tensor by another name. Lists of names go side by side. */
@@ -524,4 +554,5 @@ void conversion_free(Conversion *conversion) {
         index_free(&conversion->rules.items[i].made_index);
     }
     vector_free(&conversion->rules);
+    vector_free(&conversion->heads);
 }
