@@ -31,7 +31,8 @@ struct Engine {
     MechaSummary summary;
     /* of the run */
     struct timespec start;
-    uint64_t bytes_done, bytes;
+    uint64_t bytes; /* to write */
+    bool once;      /* everything has been evaluated, before what is again */
 };
 
 const char *mecha_version(void) {
@@ -377,11 +378,18 @@ static double seconds_since(const struct timespec *start) {
     return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) * 1e-9;
 }
 
-static void show_progress(void *context, uint64_t tasks_done, uint64_t bytes_done) {
+static uint64_t at_most(uint64_t value, uint64_t most) {
+    return value < most ? value : most;
+}
+
+/* What is evaluated once more stays what is done. */
+static void show_progress(void *context, uint64_t tasks_done, uint64_t bytes_written) {
     Engine *engine = context;
-    MechaProgress progress = {.keys_done = tasks_done,
-                              .keys = engine->plan->n_tasks,
-                              .bytes_done = engine->bytes_done + bytes_done,
+    uint64_t keys = engine->plan->n_tasks;
+    MechaProgress progress = {.keys_done = engine->once ? keys : at_most(tasks_done, keys),
+                              .keys = keys,
+                              .bytes_done = engine->once ? engine->bytes
+                                                         : at_most(bytes_written, engine->bytes),
                               .bytes = engine->bytes,
                               .seconds = seconds_since(&engine->start)};
     engine->options->progress(engine->options->progress_context, &progress);
@@ -424,6 +432,7 @@ static bool evaluate_all(Engine *engine) {
         EvaluateResult result = evaluate(plan, &options);
         engine->summary.bytes_read += result.bytes_read;
         engine->summary.bytes_written += result.bytes_written;
+        engine->once = true;
         bool failed = !report_result(engine, &result);
         plan = result.n_hits > 0 && !failed
                    ? schedule_again(engine->schedule, plan, result.hits, result.n_hits, &failed)
@@ -438,7 +447,7 @@ static bool evaluate_all(Engine *engine) {
 bool mecha_run(Engine *engine) {
     clock_gettime(CLOCK_MONOTONIC, &engine->start);
     ScheduleFigures figures = schedule_figures(engine->schedule);
-    engine->bytes = figures.bytes_to_read + figures.bytes_to_write;
+    engine->bytes = figures.bytes_to_write;
     reader_guard_maps(writer_remove_temporaries);
     bool ok = outputs_have_paths(engine) && open_outputs(engine) && evaluate_all(engine) &&
               finish_outputs(engine);

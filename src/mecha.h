@@ -27,7 +27,7 @@ typedef struct MechaSetting {
 
 typedef struct MechaProgress {
     uint64_t keys_done, keys;
-    uint64_t bytes_done, bytes; /* read and written */
+    uint64_t bytes_done, bytes; /* of the outputs */
     double seconds;             /* since the evaluation began */
 } MechaProgress;
 

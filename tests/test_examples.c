@@ -66,6 +66,10 @@ static void check_layout(Engine *engine, const char *path) {
     builder_free(&out);
 }
 
+static void remember(void *context, const MechaProgress *progress) {
+    *(MechaProgress *)context = *progress;
+}
+
 /* Runs an example where its outputs land in the scratch folder. */
 static void run_example(const char *path, char *name) {
     Arena arena = {0};
@@ -79,11 +83,17 @@ static void run_example(const char *path, char *name) {
                             .threads = 2,
                             .no_sync = true,
                             .force = true};
+    MechaProgress last = {0};
+    options.progress = remember;
+    options.progress_context = &last;
     Engine *engine = mecha_open(&options);
     bool ok = mecha_load_file(engine, path) && mecha_prepare(engine) && mecha_run(engine);
     if (!ok)
         diags_print(mecha_diags(engine), stderr, (DiagStyle){0});
     ck_assert_msg(ok, "%s", path);
+    ck_assert_uint_gt(last.bytes, 0);
+    ck_assert_uint_eq(last.bytes_done, last.bytes);
+    ck_assert_uint_eq(last.keys_done, last.keys);
     check_layout(engine, path);
     struct stat status;
     ck_assert_int_eq(stat(text_copy(&arena, mecha_output_path(engine, 0)).data, &status), 0);
