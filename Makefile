@@ -5,6 +5,7 @@
 # make fuzz SECONDS=600 libFuzzer on each target of tests/fuzz/ (needs clang), from the texts in its corpus
 # make check-asan       the unit and recipe tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make layers           lists includes that point up the layers (none; part of check)
+# make index            write docs/stdlib.md from the definitions (check looks whether that is needed)
 # make bench            mecha's time as a ratio to the floor, on full-size models in /dev/shm
 # make bench-methods    the same for every merge method
 # make bench-large      the time that large recipes take to check
@@ -105,7 +106,7 @@ $(LIB_OBJECTS) $(TEST_OBJECTS): | $(GENERATED)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-check: all $(BUILD)/tests layers
+check: all $(BUILD)/tests layers index-current
 	MECHA=$(BUILD)/mecha BUILD=$(BUILD) $(BUILD)/tests
 
 # Everything is slower there, and Check's time limits with it.
@@ -114,6 +115,12 @@ check-asan:
 	$(MAKE) BUILD=build/asan SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" CFLAGS="-O1 -g" check
 
 check-long: check-asan
+
+index: $(BUILD)/index
+	$< > docs/stdlib.md
+
+index-current: $(BUILD)/index
+	@$< | cmp -s - docs/stdlib.md || { echo "docs/stdlib.md is out of date: make index" >&2; exit 1; }
 
 layers:
 	@awk -f tools/layers.awk $(sort $(wildcard src/*.[ch] src/*/*.[ch]))
@@ -162,4 +169,4 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all check check-asan check-long layers fuzz deps demo bench bench-methods bench-large install format clean
+.PHONY: all check check-asan check-long layers index index-current fuzz deps demo bench bench-methods bench-large install format clean

@@ -33,6 +33,17 @@ START_TEST(messages_show_line_and_caret) {
 }
 END_TEST
 
+START_TEST(hints_belong_to_the_error_before_the_notes) {
+    Diags *diags = diags_new();
+    diag_error(diags, SPAN_NONE, "wrong");
+    diag_note(diags, SPAN_NONE, "here");
+    diag_hint(diags, "right");
+    ck_assert(text_equal(diags_at(diags, 0)->hint, TEXT("right")));
+    ck_assert_uint_eq(diags_at(diags, 1)->hint.size, 0);
+    diags_free(diags);
+}
+END_TEST
+
 START_TEST(many_errors_are_cut) {
     Diags *diags = diags_new();
     for (int i = 0; i < DIAG_ERROR_LIMIT + 7; i++) {
@@ -57,6 +68,7 @@ Suite *diag_suite(void) {
     Suite *suite = suite_create("diag");
     TCase *tests = tcase_create("diag");
     tcase_add_test(tests, messages_show_line_and_caret);
+    tcase_add_test(tests, hints_belong_to_the_error_before_the_notes);
     tcase_add_test(tests, many_errors_are_cut);
     tcase_add_test(tests, nearest_name_forgives_small_slips_only);
     suite_add_tcase(suite, tests);

@@ -100,8 +100,11 @@ void diag_hint(Diags *diags, const char *format, ...) {
     va_start(arguments, format);
     builder_vformat(&builder, format, arguments);
     va_end(arguments);
-    diags->diags.items[diags->diags.count - 1].hint =
-        text_copy(&diags->arena, builder_view(&builder));
+    /* Notes may have come between. */
+    size_t i = diags->diags.count - 1;
+    while (i > 0 && diags->diags.items[i].severity == SEVERITY_NOTE)
+        i--;
+    diags->diags.items[i].hint = text_copy(&diags->arena, builder_view(&builder));
     builder_free(&builder);
 }
 
