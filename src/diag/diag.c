@@ -92,6 +92,10 @@ void diag_note(Diags *diags, Span span, const char *format, ...) {
     va_end(arguments);
 }
 
+void diag_drop(Diags *diags) {
+    diags->dropped = true;
+}
+
 void diag_hint(Diags *diags, const char *format, ...) {
     if (diags->dropped || diags->diags.count == 0)
         return;

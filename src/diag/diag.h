@@ -66,6 +66,8 @@ void diag_hint(Diags *diags, const char *format, ...) __attribute__((format(prin
 /* A further place that explains the last message: "defined here". */
 void diag_note(Diags *diags, Span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* For a message that was said before: drops what comes next through diag_hint or diag_note. */
+void diag_drop(Diags *diags);
 
 bool diag_failed(const Diags *diags);
 size_t diag_errors(const Diags *diags);

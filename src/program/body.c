@@ -53,7 +53,7 @@ static Term unknown(Lower *lower, Text name, Span span) {
         vector_push(&visible.names, lower->locals.items[i].name);
     lower_builtins(add_visible, &visible);
     Text nearest = nearest_name(name, visible.names.items, visible.names.count);
-    diag_error(lower->diags, span, "unknown name '%.*s'", TEXT_ARG(name));
+    lower_error(lower, span, "unknown name '%.*s'", TEXT_ARG(name));
     if (nearest.size > 0)
         diag_hint(lower->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
     vector_free(&visible.names);

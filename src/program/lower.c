@@ -114,6 +114,8 @@ Term lower_error(Lower *lower, Span span, const char *format, ...) {
             diag_note(lower->diags, call, "called here, for the key '%.*s'",
                       TEXT_ARG(text_printable(lower->arena, lower->key)));
         note_shapes(lower);
+    } else {
+        diag_drop(lower->diags);
     }
     builder_free(&message);
     return term_poison;

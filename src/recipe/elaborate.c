@@ -386,6 +386,16 @@ static Item evaluate_index(const Frame *frame, const Ast *ast) {
     return item_of(build_keep(elaborator->build, model, node->text, ast->span));
 }
 
+static void hint_value(const Elaborator *elaborator, const File *file, Text name) {
+    VECTOR(Text) names = {0};
+    for (size_t i = 0; i < file->environment.bindings.count; i++)
+        vector_push(&names, file->environment.bindings.items[i].name);
+    Text nearest = nearest_name(name, names.items, names.count);
+    if (nearest.size > 0)
+        diag_hint(elaborator->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
+    vector_free(&names);
+}
+
 static Item evaluate_member(const Frame *frame, const Ast *ast) {
     Item subject = evaluate(frame, ast->a);
     if (subject.kind == ITEM_MODULE) {
@@ -394,6 +404,7 @@ static Item evaluate_member(const Frame *frame, const Ast *ast) {
             return found->item;
         diag_error(frame->elaborator->diags, ast->name_span, "'%.*s' has no value '%.*s'",
                    TEXT_ARG(subject.module->path), TEXT_ARG(ast->text));
+        hint_value(frame->elaborator, subject.module, ast->text);
         return poison;
     }
     NodeId model = one_node(frame, subject, ast->a->span);
@@ -701,12 +712,8 @@ static const struct {
     const char *name;
     Item (*call)(const Frame *frame, const Ast *ast);
 } language_functions[] = {
-    {"model", call_model},
-    {"convert", call_convert},
-    {"config", call_config},
-    {"len", call_length},
-    {"range", call_range},
-    {"sum", call_sum},
+    {"model", call_model}, {"convert", call_convert}, {"config", call_config},
+    {"len", call_length},  {"range", call_range},     {"sum", call_sum},
 };
 
 /* A function of the language itself, called by that name; false where there is none. */
@@ -729,6 +736,16 @@ static Item call_definition(const Frame *frame, const Ast *ast, const Definition
                                              : call_function(frame, ast, callee);
 }
 
+static void hint_definition(const Elaborator *elaborator, const Scope *scope, Text name) {
+    VECTOR(Text) names = {0};
+    for (uint32_t i = 0; i < scope->n_definitions; i++)
+        vector_push(&names, scope->definitions[i].name);
+    Text nearest = nearest_name(name, names.items, names.count);
+    if (nearest.size > 0)
+        diag_hint(elaborator->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
+    vector_free(&names);
+}
+
 static Item call_imported(const Frame *frame, const Ast *ast) {
     Item module = evaluate(frame, ast->a->a);
     if (module.kind != ITEM_MODULE) {
@@ -742,6 +759,7 @@ static Item call_imported(const Frame *frame, const Ast *ast) {
             return call_definition(frame, ast, &module.module->scope->definitions[i]);
     diag_error(frame->elaborator->diags, ast->a->name_span, "'%.*s' defines no '%.*s'",
                TEXT_ARG(module.module->path), TEXT_ARG(ast->a->text));
+    hint_definition(frame->elaborator, module.module->scope, ast->a->text);
     return poison;
 }
 
@@ -781,7 +799,8 @@ static Item convert_item(const Frame *frame, NodeId operand, Text config, NodeId
     SpaceSet spaces;
     if (!build_settle(elaborator->build, operand, &spaces))
         return poison;
-    return item_of(configs->convert(configs->context, elaborator->recipe, operand, config, like, span));
+    return item_of(
+        configs->convert(configs->context, elaborator->recipe, operand, config, like, span));
 }
 
 /* convert(x, to): to the config of that name, or to that of another model */
@@ -982,10 +1001,27 @@ static void declare_parameter(const Frame *frame, const Ast *ast, Text type) {
     vector_push(&elaborator->parameters, parameter);
 }
 
+static bool is_of_type(const Node *node, Text type) {
+    if (text_equal(type, TEXT("model")))
+        return node->kind == NODE_MODEL || node->kind == NODE_STRING;
+    if (text_equal(type, TEXT("str")) || text_equal(type, TEXT("path")))
+        return node->kind == NODE_STRING;
+    if (node->kind != NODE_NUMBER || text_equal(type, TEXT("float")))
+        return node->kind == NODE_NUMBER && node->number_kind != NUMBER_BOOL;
+    return node->number_kind == (text_equal(type, TEXT("int")) ? NUMBER_INT : NUMBER_BOOL);
+}
+
+/* null stands for a value that was not given. */
 static NodeId default_value(const Frame *frame, const Ast *ast, Text type) {
     NodeId value = evaluate_node(frame, ast->a);
-    bool path = text_equal(type, TEXT("model"));
-    if (value != NODE_NONE && path && node_of(frame, value)->kind == NODE_STRING)
+    if (value == NODE_NONE || node_of(frame, value)->kind == NODE_NULL)
+        return value;
+    if (!is_of_type(node_of(frame, value), type)) {
+        diag_error(frame->elaborator->diags, ast->a->span, "the default of '%.*s' is no %.*s",
+                   TEXT_ARG(ast->text), TEXT_ARG(type));
+        return NODE_NONE;
+    }
+    if (text_equal(type, TEXT("model")) && node_of(frame, value)->kind == NODE_STRING)
         return build_model(frame->elaborator->build, node_of(frame, value)->text, TEXT(""),
                            SPACE_SET(SPACE_WEIGHT), ast->a->span);
     return value;
@@ -1080,8 +1116,11 @@ static void read_save_option(const Frame *frame, const Ast *option, RecipeOutput
         text_argument(frame, option, &output->dtype);
         output->dtype_span = option->a->span;
     } else if (text_equal(option->text, TEXT("space"))) {
+        SpaceSet spaces;
         text_argument(frame, option, &output->space);
         output->space_span = option->a->span;
+        if (output->space.size > 0 && !text_equal(output->space, TEXT("any")))
+            read_space(frame, output->space, option->a->span, &spaces);
     } else {
         diag_error(elaborator->diags, option->name_span, "'save' has no option '%.*s'",
                    TEXT_ARG(option->text));
@@ -1242,9 +1281,8 @@ static NodeId call_with_nodes(void *context, const Definition *function, const A
                               uint32_t n, Span span) {
     Elaborator *elaborator = context;
     const File *file = file_of(elaborator, function);
-    Frame frame = {.elaborator = elaborator,
-                   .file = file,
-                   .environment = new_environment(elaborator, NULL)};
+    Frame frame = {
+        .elaborator = elaborator, .file = file, .environment = new_environment(elaborator, NULL)};
     Ast callee = {.kind = AST_NAME, .text = function->name, .span = span};
     Ast call = {.kind = AST_CALL, .a = &callee, .n_items = n, .span = span};
     call.items = arena_array(elaborator->arena, Ast *, n + 1);

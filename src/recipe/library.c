@@ -198,17 +198,18 @@ static void read_formal(SignatureReader *reader, const Ast *formal, Parameter *p
     parameter->optional |= null_default;
 }
 
-static void check_formals(const Library *library, const Method *method) {
-    for (uint32_t i = 0; i < method->n_parameters; i++) {
-        const Parameter *parameter = &method->parameters[i];
-        if (method_parameter(method, parameter->name) != (int)i)
-            diag_error(library->diags, parameter->span, "the parameter '%.*s' is there twice",
-                       TEXT_ARG(parameter->name));
-        for (uint32_t k = 0; parameter->variadic && k < i; k++)
-            if (method->parameters[k].variadic)
-                diag_error(library->diags, parameter->span,
-                           "a method has one variadic parameter at most");
+static void check_formal(const Library *library, const Ast *syntax, uint32_t i) {
+    const Ast *formal = syntax->items[i];
+    bool twice = false, variadic = false;
+    for (uint32_t k = 0; k < i; k++) {
+        twice |= text_equal(syntax->items[k]->text, formal->text);
+        variadic |= syntax->items[k]->variadic;
     }
+    if (twice)
+        diag_error(library->diags, formal->name_span, "the parameter '%.*s' is there twice",
+                   TEXT_ARG(formal->text));
+    if (variadic && formal->variadic)
+        diag_error(library->diags, formal->name_span, "there is one variadic parameter at most");
 }
 
 /* What a conversion says of its configs; the config "any" stands for all. */
@@ -254,15 +255,21 @@ static const Method *read_method(Library *library, const Ast *syntax, const Scop
         method->symbol = result.symbol;
         method->config = result.config;
     }
-    check_formals(library, method);
     return method;
 }
 
 /* ---- scopes ---- */
 
+static bool is_callable(const Ast *statement) {
+    return statement->kind == AST_DEF || statement->kind == AST_METHOD ||
+           statement->kind == AST_TEMPLATE || statement->kind == AST_CONVERSION;
+}
+
 static void add_definition(Library *library, Scope *scope, const Ast *statement) {
     Definition definition = {
         .name = statement->text, .span = statement->name_span, .syntax = statement, .scope = scope};
+    for (uint32_t i = 0; i < statement->n_items && is_callable(statement); i++)
+        check_formal(library, statement, i);
     switch (statement->kind) {
     case AST_DEF:
         definition.kind = DEFINITION_FUNCTION;

@@ -69,8 +69,8 @@ typedef struct ElaborateOptions {
 Recipe *elaborate(Arena *arena, Diags *diags, Library *library, uint32_t source,
                   const ElaborateOptions *options);
 
-/* The instruction-list half of it. CALL expands a function of the library, which recipes may call by
- * the name of a method. */
+/* The instruction-list half of it. CALL expands a function of the library, which recipes may call
+ * by the name of a method. */
 typedef NodeId FunctionCall(void *context, const Definition *function, const Argument *arguments,
                             uint32_t n_arguments, Span span);
 void elaborate_instructions(Arena *arena, Diags *diags, Recipe *recipe, uint32_t source,
