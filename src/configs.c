@@ -149,7 +149,6 @@ static void add_block_names(Builder *out, const Config *config) {
 
 static void add_page(Engine *engine, Builder *out, const Config *config,
                      const Definition *definition) {
-    const Source *source = diags_find(mecha_diags(engine), definition->span.source);
     Text doc = one_line(definition->syntax->doc);
     builder_format(out, "%.*s%s%.*s\n", TEXT_ARG(config->name), doc.size ? ": " : "",
                    TEXT_ARG(doc));
@@ -159,6 +158,8 @@ static void add_page(Engine *engine, Builder *out, const Config *config,
     add_block_names(out, config);
     add_conversions(engine, out, config->name, true, "becomes");
     add_conversions(engine, out, config->name, false, "made from");
+    /* Only now: conversions may have brought further sources. */
+    const Source *source = diags_find(mecha_diags(engine), definition->span.source);
     builder_format(out, "  %-12s  %.*s\n", "written in", TEXT_ARG(source->name));
 }
 
