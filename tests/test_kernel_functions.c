@@ -253,6 +253,14 @@ START_TEST(simple_operations_are_what_they_are_called) {
         {OP_LERP, 0.1, 0.7, 1, 0.7},
         {OP_LERP, 2, 4, 0.25, 2.5},
         {OP_ADDMUL, 1, 2, 3, 7},
+        {OP_DISTANCE, 1, 3, 0, 2},
+        {OP_THRESHOLD, -2, 2, 0, -2},
+        {OP_THRESHOLD, 1, 2, 0, 0},
+        {OP_THRESHOLD, NAN, 2, 0, 0},
+        {OP_THRESHOLD, 1, NAN, 0, 0},
+        {OP_FINITE_OR, 1, 5, 0, 1},
+        {OP_FINITE_OR, NAN, 5, 0, 5},
+        {OP_FINITE_OR, -INFINITY, 5, 0, 5},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         CHECK(same_number(uniform_op(cases[i].op, cases[i].a, cases[i].b, cases[i].c),

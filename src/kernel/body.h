@@ -113,6 +113,9 @@ FUNCTION(ISFINITE, TRUTH(absolute(a) <= LARGEST))
 FUNCTION(WHERE, a != 0 ? b : c)
 FUNCTION(LERP, NAME(lerp)(a, b, c))
 FUNCTION(ADDMUL, a + b * c)
+FUNCTION(DISTANCE, absolute(a - b))
+FUNCTION(THRESHOLD, absolute(a) >= b ? a : 0)
+FUNCTION(FINITE_OR, absolute(a) <= LARGEST ? a : b)
 
 #define OPERAND(mask, place, x) ((mask) >> (place)&1 ? x##_uniform : x[i])
 #define UNIFORM(mask, place, x) const real x##_uniform = (mask) >> (place)&1 ? *x : 0

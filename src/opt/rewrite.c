@@ -22,6 +22,8 @@ const Rewrite rewrites[REWRITE_COUNT] = {
      "reductions over very long rows are cut into columns and short rows"},
     {"sink", KIND(PERMUTE) | KIND(SLICE) | KIND(STRETCH), rewrite_sink,
      "views move down to what they are views of"},
+    {"combine", KIND(MAP), rewrite_combine,
+     "operations that often follow each other become one that does both"},
 };
 
 ValueId rewritten(const Rewriting *rewriting, const Value *value, uint32_t i) {

@@ -53,7 +53,7 @@ typedef struct Rewrite {
     const char *what;
 } Rewrite;
 
-enum { REWRITE_COUNT = 5 };
+enum { REWRITE_COUNT = 6 };
 extern const Rewrite rewrites[REWRITE_COUNT];
 
 /* What stands for the i-th operand of a value of `from`. */
@@ -72,5 +72,6 @@ ValueId rewrite_simplify(Rewriting *rewriting, ValueId id);
 ValueId rewrite_affine(Rewriting *rewriting, ValueId id);
 ValueId rewrite_rows(Rewriting *rewriting, ValueId id);
 ValueId rewrite_sink(Rewriting *rewriting, ValueId id);
+ValueId rewrite_combine(Rewriting *rewriting, ValueId id);
 
 #endif
