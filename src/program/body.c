@@ -678,7 +678,7 @@ Term lower_expression(Lower *lower, const Ast *ast) {
     }
 }
 
-/* In a rule, operands that are no models go by their names, and so do placeholders. */
+/* In a rule, operands that are no models go by their names, and so do wildcards. */
 static void push_rule_names(Lower *lower, const Method *method, const ConversionRule *rule,
                             const Term *numbers) {
     for (uint32_t p = 0; p < method->n_parameters; p++)

@@ -300,7 +300,7 @@ static void add_head(HeadFinder *finder, Text head) {
 
 static void find_heads(HeadFinder *finder, const Ast *block, Text before);
 
-/* The heads of what NAME begins, behind BEFORE: its part in front of the first placeholder, or for
+/* The heads of what NAME begins, behind BEFORE: its part in front of the first wildcard, or for
  * each choice of the first `{a,b}`. */
 static void follow_head(HeadFinder *finder, const Ast *item, Text before, Text name) {
     const char *open = name.size > 0 ? memchr(name.data, '{', name.size) : NULL;

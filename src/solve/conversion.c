@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACEHOLDER_LIMIT = 8, RULES_LIMIT = 1 << 16, CHAIN_LIMIT = 1000 };
+enum { WILDCARD_LIMIT = 8, RULES_LIMIT = 1 << 16, CHAIN_LIMIT = 1000 };
 
-typedef struct Placeholder {
+typedef struct Wildcard {
     Text name, match;
-} Placeholder;
+} Wildcard;
 
 typedef struct Match {
-    Placeholder items[PLACEHOLDER_LIMIT];
+    Wildcard items[WILDCARD_LIMIT];
     uint32_t count;
 } Match;
 
@@ -68,7 +68,7 @@ static uint32_t model_place(const Method *method, uint32_t p) {
 
 /* ---- patterns ---- */
 
-static const Placeholder *find_placeholder(const Match *match, Text name) {
+static const Wildcard *find_wildcard(const Match *match, Text name) {
     for (uint32_t i = 0; i < match->count; i++)
         if (text_equal(match->items[i].name, name))
             return &match->items[i];
@@ -82,9 +82,9 @@ static bool digits_only(Text text) {
     return true;
 }
 
-/* Whether what a placeholder would match is allowed: names of one letter match numbers. */
+/* Whether what a wildcard would match is allowed: names of one letter match numbers. */
 static bool may_match(const Match *match, Text name, Text run) {
-    const Placeholder *before = find_placeholder(match, name);
+    const Wildcard *before = find_wildcard(match, name);
     if (before != NULL)
         return text_equal(before->match, run);
     return name.size != 1 || digits_only(run);
@@ -94,14 +94,14 @@ static Text drop(Text text, size_t n) {
     return (Text){text.data + n, text.size - n};
 }
 
-/* The part of a pattern in front of its first placeholder. */
+/* The part of a pattern in front of its first wildcard. */
 static Text literal_part(Text pattern) {
     const char *open = pattern.size > 0 ? memchr(pattern.data, '{', pattern.size) : NULL;
     return open == NULL ? pattern : (Text){pattern.data, (size_t)(open - pattern.data)};
 }
 
 /* What stands between the braces that PATTERN begins with; false where they are not closed. */
-static bool read_placeholder(Text pattern, Text *inside) {
+static bool read_wildcard(Text pattern, Text *inside) {
     const char *close = memchr(pattern.data, '}', pattern.size);
     if (close == NULL)
         return false;
@@ -110,7 +110,7 @@ static bool read_placeholder(Text pattern, Text *inside) {
 }
 
 /* Matches a pattern from its left end, trying shorter runs first. The depth is that of the
- * placeholders. */
+ * wildcards. */
 static bool match_pattern(Text pattern, Text key, Match *match) {
     Text literal = literal_part(pattern), inside, name, format;
     if (!text_starts(key, literal))
@@ -119,7 +119,7 @@ static bool match_pattern(Text pattern, Text key, Match *match) {
     key = drop(key, literal.size);
     if (pattern.size == 0)
         return key.size == 0;
-    if (!read_placeholder(pattern, &inside) || match->count == PLACEHOLDER_LIMIT)
+    if (!read_wildcard(pattern, &inside) || match->count == WILDCARD_LIMIT)
         return false;
     structure_split(inside, &name, &format);
     Text rest = drop(pattern, inside.size + 2);
@@ -135,7 +135,7 @@ static bool match_pattern(Text pattern, Text key, Match *match) {
             continue;
         }
         uint32_t count = match->count;
-        match->items[match->count++] = (Placeholder){name, run};
+        match->items[match->count++] = (Wildcard){name, run};
         if (fixed || match_pattern(rest, drop(key, length), match))
             return true;
         match->count = count;
@@ -151,7 +151,7 @@ static Text variable_text(Arena *arena, const Variable *variable) {
 
 static Text fill_pattern(Arena *arena, const Rule *rule, Text pattern, const Match *match);
 
-/* What a variable of the rule holds; in it placeholders stand for what they matched. */
+/* What a variable of the rule holds; in it wildcards stand for what they matched. */
 static Text rule_variable(Arena *arena, const Rule *rule, const Match *match, Text name) {
     for (uint32_t i = rule->n_variables; i > 0; i--)
         if (text_equal(rule->variables[i - 1].name, name)) {
@@ -162,25 +162,25 @@ static Text rule_variable(Arena *arena, const Rule *rule, const Match *match, Te
     return TEXT("");
 }
 
-static Text placeholder_text(Arena *arena, const Rule *rule, const Match *match, Text inside) {
+static Text wildcard_text(Arena *arena, const Rule *rule, const Match *match, Text inside) {
     Text name, format;
     structure_split(inside, &name, &format);
-    const Placeholder *placeholder = find_placeholder(match, name);
-    Text value = placeholder != NULL ? placeholder->match : rule_variable(arena, rule, match, name);
+    const Wildcard *wildcard = find_wildcard(match, name);
+    Text value = wildcard != NULL ? wildcard->match : rule_variable(arena, rule, match, name);
     structure_format(arena, value, format, &value);
     return value;
 }
 
-/* A pattern with its placeholders replaced. */
+/* A pattern with its wildcards replaced. */
 static Text fill_pattern(Arena *arena, const Rule *rule, Text pattern, const Match *match) {
     Text key = TEXT(""), inside;
     while (pattern.size > 0) {
         Text literal = literal_part(pattern);
         key = structure_join(arena, key, literal);
         pattern = drop(pattern, literal.size);
-        if (pattern.size == 0 || !read_placeholder(pattern, &inside))
+        if (pattern.size == 0 || !read_wildcard(pattern, &inside))
             break;
-        key = structure_join(arena, key, placeholder_text(arena, rule, match, inside));
+        key = structure_join(arena, key, wildcard_text(arena, rule, match, inside));
         pattern = drop(pattern, inside.size + 2);
     }
     return key;
@@ -247,11 +247,11 @@ static bool is_present(const Presence *presence, const Ast *ast) {
            is_present(presence, ast->c);
 }
 
-/* Whether a pattern writes a placeholder otherwise than as it matches. */
+/* Whether a pattern writes a wildcard otherwise than as it matches. */
 static bool writes_otherwise(Text pattern) {
     Text inside, name, format;
     while (pattern = drop(pattern, literal_part(pattern).size), pattern.size > 0) {
-        if (!read_placeholder(pattern, &inside))
+        if (!read_wildcard(pattern, &inside))
             return false;
         structure_split(inside, &name, &format);
         if (format.size > 0)
@@ -346,12 +346,12 @@ static double digits_value(Text digits) {
     return value;
 }
 
-static RuleVariable placeholder_variable(const Placeholder *placeholder) {
-    bool is_number = placeholder->name.size == 1;
-    return (RuleVariable){.name = placeholder->name,
+static RuleVariable wildcard_variable(const Wildcard *wildcard) {
+    bool is_number = wildcard->name.size == 1;
+    return (RuleVariable){.name = wildcard->name,
                           .is_number = is_number,
-                          .number = is_number ? digits_value(placeholder->match) : 0,
-                          .text = placeholder->match};
+                          .number = is_number ? digits_value(wildcard->match) : 0,
+                          .text = wildcard->match};
 }
 
 static void keep_variables(Arena *arena, const Rule *rule, const Match *match,
@@ -368,7 +368,7 @@ static void keep_variables(Arena *arena, const Rule *rule, const Match *match,
                                             .text = variable_text(arena, &rule->variables[i])};
     }
     for (uint32_t i = 0; i < match->count; i++)
-        variables[n++] = placeholder_variable(&match->items[i]);
+        variables[n++] = wildcard_variable(&match->items[i]);
     for (uint32_t i = 0; i < n; i++)
         variables[i].used = names(out->expression, variables[i].name);
     out->variables = variables;

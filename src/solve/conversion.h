@@ -1,7 +1,7 @@
 /* Conversions: which rule makes a key of the target, and from which keys of the source.
  *
- * A pattern holds placeholders, `{name}`, each of which matches a run of characters: names of one
- * letter match numbers, others anything. The same placeholder in a rule's sources stands for what
+ * A pattern holds wildcards, `{name}`, each of which matches a run of characters: names of one
+ * letter match numbers, others anything. The same wildcard in a rule's sources stands for what
  * it matched. Loops, conditions and templates around rules are read as those of configs are. */
 #ifndef SOLVE_CONVERSION_H
 #define SOLVE_CONVERSION_H
@@ -9,7 +9,7 @@
 #include "recipe/method.h"
 #include "solve/configs.h"
 
-/* What a rule's expression can name besides its operands: variables of loops and placeholders. */
+/* What a rule's expression can name besides its operands: variables of loops and wildcards. */
 typedef struct RuleVariable {
     Text name;
     bool is_number;

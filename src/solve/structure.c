@@ -51,7 +51,7 @@ static Datum unknown_variable(Structure *structure, Text name, Span span) {
     return no_datum;
 }
 
-/* ---- names with placeholders ---- */
+/* ---- names with wildcards ---- */
 
 Text structure_join(Arena *arena, Text a, Text b) {
     if (a.size == 0)
@@ -120,7 +120,7 @@ static Text number_text(Arena *arena, int64_t number) {
 
 /* `name`, `name:02`, `name:underscored` or `name:undotted`: the value of a variable. False where it
  * is to stay as it is. */
-static bool placeholder_value(Structure *structure, Text inside, Span span, Text *out) {
+static bool wildcard_value(Structure *structure, Text inside, Span span, Text *out) {
     Text name, format;
     structure_split(inside, &name, &format);
     const Datum *value = structure_variable(structure, name);
@@ -216,7 +216,7 @@ static void expand(Structure *structure, Text done, Text rest, Span span, Texts 
         expand_numbers(structure, done, first, last, after, span, out);
         return;
     }
-    if (!placeholder_value(structure, inside, span, &value))
+    if (!wildcard_value(structure, inside, span, &value))
         value = (Text){open, inside.size + 2};
     expand(structure, structure_join(structure->arena, done, value), after, span, out);
 }

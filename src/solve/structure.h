@@ -1,5 +1,5 @@
 /* What configs and conversions are written with besides keys and rules: values, loops, conditions,
- * names with placeholders, templates. (Inside solve/.) */
+ * names with wildcards, templates. (Inside solve/.) */
 #ifndef SOLVE_STRUCTURE_H
 #define SOLVE_STRUCTURE_H
 
@@ -41,7 +41,7 @@ struct Structure {
     VECTOR(const Ast *) blocks; /* around the item being read: their templates can be called */
     KnownTemplate known[KNOWN_TEMPLATES]; /* by hash of the call */
     uint32_t depth;                       /* of templates */
-    bool open_names;                      /* placeholders that no variable has stay in names */
+    bool open_names;                      /* wildcards that no variable has stay in names */
     bool failed;
     /* Reads an item that is no variable, loop, condition or call of a template; PLACE is what
      * structure_read was given, or what the reader of an item gave it. */
@@ -65,7 +65,7 @@ void structure_names(Structure *structure, const Ast *string, Texts *out);
 /* The one name that it stands for. */
 Text structure_name(Structure *structure, const Ast *string);
 Text structure_join(Arena *arena, Text a, Text b);
-/* What a placeholder holds: its name, and behind a colon how its value is written. */
+/* What a wildcard holds: its name, and behind a colon how its value is written. */
 void structure_split(Text inside, Text *name, Text *format);
 /* A value written so; false where there is no such format. */
 bool structure_format(Arena *arena, Text value, Text format, Text *out);

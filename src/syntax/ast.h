@@ -59,7 +59,7 @@ typedef enum AstKind {
     AST_RULE,       /* a (AST_STRING pattern or AST_LIST of them) = b */
     AST_FILE,       /* items: statements; integer: the version pinned by `mecha 1`, or 0 */
     /* items of configs and templates; those of conversions are AST_BIND, AST_RULE, AST_EACH,
-       AST_WHEN. Patterns may hold placeholders: docs/language.md tells which. */
+       AST_WHEN. Patterns may hold wildcards: docs/language.md tells which. */
     AST_COMPONENT, /* component text, items: AST_ATTRIBUTE, b: AST_BLOCK */
     AST_PREFIX,    /* a (AST_STRING): what all keys of b (AST_BLOCK) begin with; items:
                       AST_ATTRIBUTE. `"p.": call(…)` is a prefix whose block holds that call */
