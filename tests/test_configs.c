@@ -181,6 +181,14 @@ START_TEST(mistakes_are_said) {
                  "the config 'a-b' is made from itself");
     expect_error("template t() { t() }\nconfig \"a-b\" { t() }",
                  "templates call templates more than 50 deep");
+    expect_error("config \"a-b\" { for i in 0..65536 { for j in 0..65536 { } } }",
+                 "this expands to more than 2000000 names");
+    expect_error("config \"a-b\" { \"{0..9}{0..9}{0..9}{0..9}{0..9}{0..9}{0..9}\" }",
+                 "this expands to more than 2000000 names");
+    expect_error("config \"a-b\" { \"{0..70000}\" }",
+                 "a range goes upwards, over 65536 numbers at most");
+    expect_error("config \"a-b\" { \"{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{\" }",
+                 "a name has 32 wildcards at most");
 }
 END_TEST
 

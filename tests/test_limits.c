@@ -75,6 +75,81 @@ START_TEST(many_models_need_few_descriptors) {
 }
 END_TEST
 
+/* --- what a recipe may ask for --- */
+
+static void expect_refused(const char *recipe, const char *message) {
+    write_text(folder, "plan.mecha", recipe);
+    RunOptions options = {.folder = folder, .seconds = 100};
+    Run run = run_shell(&options, "ulimit -v 4000000; \"$MECHA\" check plan.mecha");
+    ck_assert_msg(run.status == 1 && strstr(run.error, message) != NULL, "status %d\n%.2000s",
+                  run.status, run.error);
+    run_free(&run);
+}
+
+/* Each calls the one before twice: 2^N in the end. */
+static void add_doubling(Builder *recipe, const char *first, const char *format, int n) {
+    builder_format(recipe, "%s\n", first);
+    for (int i = 1; i <= n; i++)
+        builder_format(recipe, format, i, i - 1, i - 1);
+}
+
+START_TEST(functions_that_double_are_stopped) {
+    Builder recipe = {0};
+    add_doubling(&recipe, "def f0(x) = x + 1", "def f%d(x) = f%d(x) * f%d(x + 1)\n", 60);
+    builder_add(&recipe, TEXT("model(\"a.safetensors\") * f60(1)\n"));
+    expect_refused(recipe.data, "the recipe expands to more than 5000000 expressions");
+    builder_free(&recipe);
+}
+END_TEST
+
+START_TEST(methods_that_double_are_stopped) {
+    Builder recipe = {0};
+    add_doubling(&recipe, "method m0(a: S) -> S { a * 2 }",
+                 "method m%d(a: S) -> S { m%d(m%d(a)) }\n", 40);
+    builder_add(&recipe, TEXT("m40(model(\"a.safetensors\"))\n"));
+    expect_refused(recipe.data, "the methods expand to more than 3000000 expressions for one key");
+    builder_free(&recipe);
+}
+END_TEST
+
+START_TEST(lists_that_double_are_stopped) {
+    Builder recipe = {0};
+    add_doubling(&recipe, "l0 = [1]", "l%d = l%d + l%d\n", 40);
+    builder_add(&recipe, TEXT("model(\"a.safetensors\")\n"));
+    expect_refused(recipe.data, "a list has 1000000 items at most");
+    builder_free(&recipe);
+}
+END_TEST
+
+START_TEST(lists_that_double_within_methods_are_stopped) {
+    Builder recipe = {0};
+    add_doubling(&recipe, "method m(a: S) -> S {\nl0 = [1]", "l%d = l%d + l%d\n", 40);
+    builder_add(&recipe, TEXT("a\n}\nm(model(\"a.safetensors\"))\n"));
+    expect_refused(recipe.data, "the methods expand to more than 3000000 expressions for one key");
+    builder_free(&recipe);
+}
+END_TEST
+
+static const struct {
+    const char *recipe, *message;
+} immoderate[] = {
+    {"x = [[a + b for a in range(100000)] for b in range(100000)]\nmodel(\"a.safetensors\")\n",
+     "the recipe expands to more than 5000000 expressions"},
+    {"x = range(1e9)\nmodel(\"a.safetensors\")\n", "a list has 1000000 items at most"},
+    {"method m(a: S) -> S { repeat 10000 with x = a {\n"
+     "y = repeat 10000 with z = x { next z * 0.5 }; next y } }\nm(model(\"a.safetensors\"))\n",
+     "the methods expand to more than 3000000 expressions for one key"},
+    {"method m(a: S) -> S { repeat 10001 with x = a { next x } }\nm(model(\"a.safetensors\"))\n",
+     "the count of a repeat is a number up to 10000"},
+};
+
+START_TEST(what_a_recipe_asks_for_is_bounded) {
+    expect_refused(immoderate[_i].recipe, immoderate[_i].message);
+}
+END_TEST
+
+/* --- threads and memory --- */
+
 static const char *const recipes[] = {
     "weighted_sum(a, b, alpha = 0.3)",
     "slerp(a, b, alpha = 0.3)",
@@ -109,6 +184,12 @@ Suite *limits_suite(void) {
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_long_chain_needs_no_deep_stack);
     tcase_add_test(tests, many_models_need_few_descriptors);
+    tcase_add_test(tests, functions_that_double_are_stopped);
+    tcase_add_test(tests, methods_that_double_are_stopped);
+    tcase_add_test(tests, lists_that_double_are_stopped);
+    tcase_add_test(tests, lists_that_double_within_methods_are_stopped);
+    tcase_add_loop_test(tests, what_a_recipe_asks_for_is_bounded, 0,
+                        sizeof immoderate / sizeof *immoderate);
     tcase_add_loop_test(tests, threads_do_not_change_a_byte, 0, sizeof recipes / sizeof *recipes);
     tcase_add_test(tests, memory_limits_do_not_change_a_byte);
     suite_add_tcase(suite, tests);

@@ -5,7 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { CALL_LIMIT = 50, REPEAT_LIMIT = 10000 };
+enum {
+    CALL_LIMIT = 50,      /* methods calling methods */
+    REPEAT_LIMIT = 10000, /* turns */
+    STEPS_LIMIT = 3000000 /* expressions of one program, with those called and repeated */
+};
 
 bool term_is_value(Term term) {
     return term.kind == TERM_NUMBER || term.kind == TERM_TENSOR;
@@ -138,7 +142,21 @@ static bool is_known(Term term) {
     return term.kind == TERM_NUMBER;
 }
 
-static Term join_lists(Lower *lower, Term a, Term b) {
+/* Counts STEPS. False when the bodies ask for too much, and a message the first time. */
+static bool spend(Lower *lower, Span span, uint64_t steps) {
+    bool before = lower->steps <= STEPS_LIMIT;
+    lower->steps += steps;
+    bool enough = lower->steps <= STEPS_LIMIT;
+    if (before && !enough)
+        lower_error(lower, span, "the methods expand to more than %d expressions for one key",
+                    STEPS_LIMIT);
+    return enough;
+}
+
+/* Joining is as many steps as there are items: lists that double cannot do so for ever. */
+static Term join_lists(Lower *lower, Term a, Term b, Span span) {
+    if (!spend(lower, span, (uint64_t)a.n_items + b.n_items))
+        return term_poison;
     Term *items = arena_array(lower->arena, Term, a.n_items + b.n_items + 1);
     for (uint32_t i = 0; i < a.n_items; i++)
         items[i] = a.items[i];
@@ -172,7 +190,7 @@ static bool compares_whole(Term a, Term b) {
 
 static Term binary(Lower *lower, const Ast *ast, Term a, Term b) {
     if (ast->op == AST_ADD && a.kind == TERM_LIST && b.kind == TERM_LIST)
-        return join_lists(lower, a, b);
+        return join_lists(lower, a, b, ast->span);
     if ((ast->op == AST_EQ || ast->op == AST_NE) && compares_whole(a, b))
         return term_bool(same_term(a, b) == (ast->op == AST_EQ));
     return lower_operator(lower, ast->op, a, b, ast->span);
@@ -277,7 +295,7 @@ static Term lower_comprehension(Lower *lower, const Ast *ast) {
     if (source.kind != TERM_LIST)
         return lower_error(lower, ast->b->span, "'for … in' goes over a list");
     VECTOR(Term) items = {0};
-    for (uint32_t i = 0; i < source.n_items; i++) {
+    for (uint32_t i = 0; i < source.n_items && lower->steps <= STEPS_LIMIT; i++) {
         size_t locals = lower->locals.count;
         push_local(lower, ast->text, source.items[i]);
         Term wanted = ast->c != NULL ? lower_expression(lower, ast->c) : term_bool(true);
@@ -595,7 +613,7 @@ static Term lower_repeat(Lower *lower, const Ast *ast) {
     for (uint32_t i = 0; i < n; i++)
         state[i] = lower_expression(lower, ast->items[i]->a);
     Term finished = term_bool(false);
-    for (double turn = 0; turn < count.number; turn++) {
+    for (double turn = 0; turn < count.number && lower->steps <= STEPS_LIMIT; turn++) {
         size_t locals = lower->locals.count;
         for (uint32_t i = 0; i < n; i++)
             push_local(lower, ast->items[i]->text, state[i]);
@@ -636,6 +654,8 @@ static Term lower_name(Lower *lower, const Ast *ast) {
 }
 
 Term lower_expression(Lower *lower, const Ast *ast) {
+    if (!spend(lower, ast->span, 1))
+        return term_poison;
     switch (ast->kind) {
     case AST_NULL:
         return term_null;

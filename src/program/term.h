@@ -49,6 +49,7 @@ typedef struct Lower {
     const ConversionRule *rule; /* being applied, or NULL */
     const Term *sources;        /* the values of the keys that it reads */
     uint32_t depth;             /* of bodies calling methods */
+    uint64_t steps;             /* expressions evaluated so far */
     bool precise;               /* something asked for f64 */
     VECTOR(Assumption) assumptions;
     const Assumption *refuted; /* those that have turned out to be wrong */

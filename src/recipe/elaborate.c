@@ -16,6 +16,7 @@
 enum {
     EXPANSION_LIMIT = 100, /* functions calling functions */
     ITEMS_LIMIT = 1000000, /* of one list */
+    STEPS_LIMIT = 5000000  /* expressions evaluated and items listed: bounds time and memory */
 };
 
 /* ---- values of the language ---- */
@@ -68,6 +69,7 @@ typedef struct Elaborator {
     VECTOR(Environment *) environments;
     VECTOR(RecipeOutput) outputs;
     VECTOR(RecipeParameter) parameters;
+    uint64_t steps;
 } Elaborator;
 
 /* Where an expression is evaluated. */
@@ -89,6 +91,26 @@ static Item item_of(NodeId node) {
 
 static const Node *node_of(const Frame *frame, NodeId id) {
     return graph_node(frame->elaborator->recipe->graph, id);
+}
+
+/* Counts STEPS. False when the recipe asks for too much, and a message the first time. */
+static bool spend(const Frame *frame, Span span, uint64_t steps) {
+    Elaborator *elaborator = frame->elaborator;
+    bool before = elaborator->steps <= STEPS_LIMIT;
+    elaborator->steps += steps;
+    bool enough = elaborator->steps <= STEPS_LIMIT;
+    if (before && !enough)
+        diag_error(elaborator->diags, span, "the recipe expands to more than %d expressions",
+                   STEPS_LIMIT);
+    return enough;
+}
+
+/* Whether a list may have COUNT items. */
+static bool may_list(const Frame *frame, Span span, double count) {
+    if (count <= ITEMS_LIMIT)
+        return count <= 0 || spend(frame, span, (uint64_t)count);
+    diag_error(frame->elaborator->diags, span, "a list has %d items at most", ITEMS_LIMIT);
+    return false;
 }
 
 /* ---- names ---- */
@@ -243,6 +265,7 @@ static Item evaluate_comprehension(const Frame *frame, const Ast *ast) {
         bind(&inner, ast->text, ast->name_span, source.items[i]);
         bool wanted = true;
         failed = ast->c != NULL && !evaluate_condition(&inner, ast->c, &wanted);
+        failed = failed || !spend(frame, ast->span, 1);
         if (wanted && !failed)
             vector_push(&items, evaluate(&inner, ast->a));
     }
@@ -306,8 +329,10 @@ static NodeId evaluate_node(const Frame *frame, const Ast *ast) {
     return one_node(frame, evaluate(frame, ast), ast->span);
 }
 
-static Item join_lists(const Frame *frame, Item a, Item b) {
+static Item join_lists(const Frame *frame, Item a, Item b, Span span) {
     ItemVector items = {0};
+    if (!may_list(frame, span, (double)a.n_items + b.n_items))
+        return poison;
     for (uint32_t i = 0; i < a.n_items; i++)
         vector_push(&items, a.items[i]);
     for (uint32_t i = 0; i < b.n_items; i++)
@@ -338,7 +363,7 @@ static Item evaluate_binary(const Frame *frame, const Ast *ast) {
         }
         Item right = evaluate(frame, step->b);
         if (step->op == AST_ADD && left.kind == ITEM_LIST && right.kind == ITEM_LIST) {
-            left = join_lists(frame, left, right);
+            left = join_lists(frame, left, right, step->span);
             continue;
         }
         NodeId a = one_node(frame, left, step->a->span), b = one_node(frame, right, step->b->span);
@@ -676,10 +701,8 @@ static Item call_range(const Frame *frame, const Ast *ast) {
     for (uint32_t i = 0; i < ast->n_items; i++)
         if (!number_argument(frame, ast->items[i], &bounds[ast->n_items == 1 ? 1 : i]))
             return poison;
-    if (!(bounds[1] - bounds[0] <= ITEMS_LIMIT)) {
-        diag_error(frame->elaborator->diags, ast->span, "a list has %d items at most", ITEMS_LIMIT);
+    if (!may_list(frame, ast->span, bounds[1] - bounds[0]))
         return poison;
-    }
     ItemVector items = {0};
     for (double at = bounds[0]; at < bounds[1]; at++)
         vector_push(&items,
@@ -859,6 +882,8 @@ static Item evaluate_block(const Frame *frame, const Ast *ast) {
 }
 
 static Item evaluate(const Frame *frame, const Ast *ast) {
+    if (!spend(frame, ast->span, 1))
+        return poison;
     switch (ast->kind) {
     case AST_NULL:
     case AST_BOOL:

@@ -4,8 +4,10 @@
 #include <string.h>
 
 enum {
-    TEMPLATE_LIMIT = 50,  /* templates in templates */
-    LOOP_LIMIT = 1 << 16, /* turns of one loop */
+    TEMPLATE_LIMIT = 50,   /* templates in templates */
+    LOOP_LIMIT = 1 << 16,  /* turns of one loop */
+    STEPS_LIMIT = 2000000, /* names, and items of blocks, with those of loops and templates */
+    WILDCARD_LIMIT = 32,   /* in one name */
 };
 
 static const Datum no_datum = {.kind = DATUM_NONE};
@@ -25,6 +27,13 @@ Datum structure_fail(Structure *structure, Span span, const char *format, ...) {
     builder_free(&message);
     structure->failed = true;
     return no_datum;
+}
+
+/* Counts a step. False when a config asks for too many, and a message the first time. */
+static bool spend(Structure *structure, Span span) {
+    if (++structure->steps == STEPS_LIMIT)
+        structure_fail(structure, span, "this expands to more than %d names", STEPS_LIMIT);
+    return structure->steps < STEPS_LIMIT;
 }
 
 static Datum number_datum(int64_t number) {
@@ -152,7 +161,7 @@ static void expand_choices(Structure *structure, Text done, Text inside, Text re
         const char *comma = memchr(inside.data, ',', inside.size);
         Text choice = {inside.data, comma != NULL ? (size_t)(comma - inside.data) : inside.size};
         expand(structure, structure_join(structure->arena, done, choice), rest, span, out);
-        if (comma == NULL)
+        if (comma == NULL || structure->failed)
             return;
         inside = (Text){comma + 1, inside.size - choice.size - 1};
     }
@@ -193,6 +202,8 @@ static void expand_numbers(Structure *structure, Text done, int64_t first, int64
 /* Adds to OUT every text that DONE and what REST says make. */
 static void expand(Structure *structure, Text done, Text rest, Span span, Texts *out) {
     const char *open = rest.size > 0 ? memchr(rest.data, '{', rest.size) : NULL;
+    if (!spend(structure, span))
+        return;
     if (open == NULL) {
         vector_push(out, structure_join(structure->arena, done, rest));
         return;
@@ -221,14 +232,24 @@ static void expand(Structure *structure, Text done, Text rest, Span span, Texts 
     expand(structure, structure_join(structure->arena, done, value), after, span, out);
 }
 
+static void expand_name(Structure *structure, const Ast *string, Texts *out) {
+    size_t wildcards = 0;
+    for (size_t i = 0; i < string->text.size; i++)
+        wildcards += string->text.data[i] == '{';
+    if (wildcards > WILDCARD_LIMIT)
+        structure_fail(structure, string->span, "a name has %d wildcards at most", WILDCARD_LIMIT);
+    else
+        expand(structure, TEXT(""), string->text, string->span, out);
+}
+
 void structure_names(Structure *structure, const Ast *string, Texts *out) {
-    expand(structure, TEXT(""), string->text, string->span, out);
+    expand_name(structure, string, out);
 }
 
 /* A string that stands for one text. */
 Text structure_name(Structure *structure, const Ast *string) {
     Texts texts = {0};
-    expand(structure, TEXT(""), string->text, string->span, &texts);
+    expand_name(structure, string, &texts);
     Text text = texts.count > 0 ? texts.items[0] : TEXT("");
     if (texts.count > 1)
         structure_fail(structure, string->span,
@@ -518,6 +539,8 @@ static void read_each(Structure *structure, const Ast *item, const void *place) 
         return;
     }
     for (uint32_t i = 0; i < list.n_items && !structure->failed; i++) {
+        if (!spend(structure, item->span))
+            return;
         vector_push(&structure->variables, (Variable){item->text, list.items[i]});
         structure_read(structure, item->b, place);
         structure->variables.count--;
@@ -547,6 +570,8 @@ static void read_binding(Structure *structure, const Ast *item) {
 
 /* A loop over a call is one of the item reader's own. */
 static void read_any(Structure *structure, const Ast *item, const void *place) {
+    if (!spend(structure, item->span))
+        return;
     switch (item->kind) {
     case AST_BIND:
         read_binding(structure, item);

@@ -41,6 +41,7 @@ struct Structure {
     VECTOR(const Ast *) blocks; /* around the item being read: their templates can be called */
     KnownTemplate known[KNOWN_TEMPLATES]; /* by hash of the call */
     uint32_t depth;                       /* of templates */
+    uint32_t steps;                       /* names and items read so far */
     bool open_names;                      /* wildcards that no variable has stay in names */
     bool failed;
     /* Reads an item that is no variable, loop, condition or call of a template; PLACE is what
