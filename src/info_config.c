@@ -75,7 +75,7 @@ static void find_alpha(const ModuleTensors *module, InfoModule *out) {
     const Tensor *alpha = module->parts[ALPHA];
     out->has_alpha = alpha != NULL && alpha->count == 1 && dtype_info[alpha->dtype].computes;
     if (out->has_alpha)
-        kernels_best()->table[COMPUTE_F64].load[alpha->dtype](&out->alpha, alpha->data, 1);
+        kernels_best()->table[COMPUTE_F64]->load[alpha->dtype](&out->alpha, alpha->data, 1);
 }
 
 InfoModules info_modules(Engine *engine, const Config *config, const Model *model) {

@@ -30,7 +30,7 @@ static double draw(uint64_t seed, uint32_t stream, uint64_t element) {
 
 static double quantised(DType dtype, double number) {
     double rounded;
-    kernels_best()->table[COMPUTE_F64].quantise[dtype](&rounded, &number, 1);
+    kernels_best()->table[COMPUTE_F64]->quantise[dtype](&rounded, &number, 1);
     return rounded;
 }
 

@@ -260,7 +260,7 @@ const Shape random_key = {2, {3, 5}};
 
 /* Numbers from -2 to 2, rounded to what the dtype holds. */
 static void fill_leaf(Generator *generator, uint32_t slot) {
-    const KernelTable *table = &kernels_best()->table[COMPUTE_F64];
+    const KernelTable *table = kernels_best()->table[COMPUTE_F64];
     DType dtype = random_leaf_dtypes[slot];
     double *numbers = memory_grow(NULL, LEAF_ELEMENTS * sizeof *numbers);
     generator->stored[slot] = memory_grow(NULL, LEAF_ELEMENTS * sizeof *numbers);

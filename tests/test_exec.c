@@ -134,7 +134,7 @@ static void add_leaf(Case *c, DType dtype, Shape shape, const double *values) {
     unsigned char *data =
         mmap(NULL, leaf->bytes + 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert_ptr_ne(data, MAP_FAILED);
-    kernels_best()->table[COMPUTE_F64].store[dtype](data, values, leaf->count);
+    kernels_best()->table[COMPUTE_F64]->store[dtype](data, values, leaf->count);
     leaf->data = data;
 }
 
@@ -256,7 +256,7 @@ static Ran run_case(const Case *c) {
 /* Element I of an output that is all f32 or f64. */
 static double result_at(const Ran *ran, DType dtype, size_t i) {
     double value;
-    kernels_best()->table[COMPUTE_F64].load[dtype](&value, ran->bytes + i * size_of(dtype), 1);
+    kernels_best()->table[COMPUTE_F64]->load[dtype](&value, ran->bytes + i * size_of(dtype), 1);
     return value;
 }
 
@@ -898,7 +898,7 @@ START_TEST(every_build_brackets_alike) {
     for (size_t i = 0; i < n_builds; i++)
         for (size_t n = 0; n <= 100; n++)
             for (int compute = 0; compute < 2; compute++)
-                check_bracket(&builds[i]->table[compute], (Compute)compute, n);
+                check_bracket(builds[i]->table[compute], (Compute)compute, n);
 }
 END_TEST
 

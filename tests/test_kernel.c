@@ -127,8 +127,8 @@ static void expect_map(const Tiles *tiles, OpCode op, unsigned mask, const void 
         const char *at[3];
         for (unsigned place = 0; place < 3; place++)
             at[place] = (const char *)operands[place] + (mask >> place & 1 ? 0 : i * size);
-        plain_build()->table[tiles->compute].map[op][0](tiles->expected.pages + i * size, at[0],
-                                                        at[1], at[2], 1);
+        plain_build()->table[tiles->compute]->map[op][0](tiles->expected.pages + i * size, at[0],
+                                                         at[1], at[2], 1);
     }
 }
 
@@ -142,7 +142,7 @@ static void check_map(const Tiles *tiles, const Kernels *kernels, OpCode op, uns
     expect_map(tiles, op, mask, operands, n);
     void *result = guarded_at(&tiles->result, n * size, at_end);
     unsigned arity = op_info[op].arity;
-    kernels->table[tiles->compute].map[op][mask](
+    kernels->table[tiles->compute]->map[op][mask](
         result, operands[0], arity > 1 ? operands[1] : NULL, arity > 2 ? operands[2] : NULL, n);
     CHECK(reals_equal(tiles->compute, result, tiles->expected.pages, n),
           "%s of %s, mask %u, %zu elements, f%zu", op_info[op].name.data, kernels->name.data, mask,
@@ -164,7 +164,7 @@ START_TEST(maps_agree) {
     for (size_t build = 0; build < count; build++)
         for (int op = 0; op < OP_COUNT; op++)
             for (unsigned mask = 0; mask < 8; mask++)
-                if (builds[build]->table[_i].map[op][mask])
+                if (builds[build]->table[_i]->map[op][mask])
                     check_map_lengths(&tiles, builds[build], (OpCode)op, mask);
     tiles_close(&tiles);
 }
@@ -178,7 +178,7 @@ START_TEST(maps_exist_for_every_mask) {
             for (unsigned mask = 0; mask < 8; mask++) {
                 unsigned all = (1u << op_info[op].arity) - 1;
                 bool fits = (mask & ~all) == 0 && mask != all;
-                HOLDS((builds[build]->table[_i].map[op][mask] != NULL) == fits);
+                HOLDS((builds[build]->table[_i]->map[op][mask] != NULL) == fits);
             }
 }
 END_TEST
@@ -197,8 +197,8 @@ START_TEST(maps_work_in_place) {
                 expect_map(&tiles, (OpCode)op, 0, operands, n);
                 memcpy(tiles.result.pages, operands[place], n * size);
                 operands[place] = tiles.result.pages;
-                builds[build]->table[_i].map[op][0](tiles.result.pages, operands[0], operands[1],
-                                                    operands[2], n);
+                builds[build]->table[_i]->map[op][0](tiles.result.pages, operands[0], operands[1],
+                                                     operands[2], n);
                 HOLDS(reals_equal((Compute)_i, tiles.result.pages, tiles.expected.pages, n));
             }
     tiles_close(&tiles);
@@ -214,21 +214,21 @@ static void check_reduce(const Tiles *tiles, const Kernels *kernels, ReduceKind 
     Accumulator expected = accumulator_empty(kind), result = expected, columns[2];
     for (size_t i = 0; i < n; i++) {
         Accumulator one = accumulator_empty(kind);
-        plain_build()->table[tiles->compute].reduce[kind](&one, (const char *)a + i * size,
-                                                          (const char *)b + i * size, 1);
+        plain_build()->table[tiles->compute]->reduce[kind](&one, (const char *)a + i * size,
+                                                           (const char *)b + i * size, 1);
         double *lane = &expected.lanes[i % REDUCE_LANES];
         *lane = reduce_combine(kind, *lane, one.lanes[0]);
     }
-    kernels->table[tiles->compute].reduce[kind](&result, a, kind == REDUCE_DOT ? b : NULL, n);
+    kernels->table[tiles->compute]->reduce[kind](&result, a, kind == REDUCE_DOT ? b : NULL, n);
     columns[0] = columns[1] = accumulator_empty(kind);
     HOLDS(reals_equal(COMPUTE_F64, result.lanes, expected.lanes, REDUCE_LANES));
     void *row = tiles->result.pages;
-    kernels->table[tiles->compute].reduce_rows[kind](row, a, b, 1, n);
+    kernels->table[tiles->compute]->reduce_rows[kind](row, a, b, 1, n);
     real_set(tiles->compute, tiles->expected.pages, 0, accumulator_result(kind, &expected));
     HOLDS(reals_equal(tiles->compute, row, tiles->expected.pages, 1));
     size_t few = n < REDUCE_LANES ? n : REDUCE_LANES;
-    kernels->table[tiles->compute].reduce_columns[kind](columns[0].lanes, a, b, few);
-    kernels->table[tiles->compute].reduce[kind](&columns[1], a, b, few);
+    kernels->table[tiles->compute]->reduce_columns[kind](columns[0].lanes, a, b, few);
+    kernels->table[tiles->compute]->reduce[kind](&columns[1], a, b, few);
     HOLDS(reals_equal(COMPUTE_F64, columns[0].lanes, columns[1].lanes, REDUCE_LANES));
 }
 
@@ -254,7 +254,7 @@ static void fill_finite(Compute compute, void *tile, size_t n) {
 }
 
 START_TEST(sums_are_right_and_do_not_depend_on_tiles) {
-    const KernelTable *table = &kernels_best()->table[_i];
+    const KernelTable *table = kernels_best()->table[_i];
     size_t size = real_size((Compute)_i);
     Tiles tiles = tiles_open((Compute)_i);
     const char *a = (char *)tiles.operands[0].pages, *b = (char *)tiles.operands[1].pages;
@@ -285,7 +285,7 @@ END_TEST
 static double reduced(ReduceKind kind, double first, double second) {
     double values[] = {first, second, first};
     Accumulator accumulator = accumulator_empty(kind);
-    kernels_best()->table[COMPUTE_F64].reduce[kind](&accumulator, values, values, 3);
+    kernels_best()->table[COMPUTE_F64]->reduce[kind](&accumulator, values, values, 3);
     return accumulator_result(kind, &accumulator);
 }
 
@@ -310,7 +310,7 @@ START_TEST(accumulators_add_up) {
     double values[] = {3, -1, 4, -1, 5, -9, 2, 6};
     for (int kind = 0; kind < REDUCE_KIND_COUNT; kind++) {
         Accumulator all = accumulator_empty((ReduceKind)kind), left = all, right = all;
-        ReduceLoop *reduce = kernels_best()->table[COMPUTE_F64].reduce[kind];
+        ReduceLoop *reduce = kernels_best()->table[COMPUTE_F64]->reduce[kind];
         reduce(&all, values, values, 8);
         reduce(&left, values, values, 5);
         reduce(&right, values + 5, values + 5, 3);
@@ -331,14 +331,14 @@ START_TEST(rows_are_reduced_and_expanded) {
             const char *a = guarded_at(&tiles.operands[0], rows * length * size, true);
             const char *b = guarded_at(&tiles.operands[1], rows * length * size, true);
             char *result = guarded_at(&tiles.result, rows * size, true);
-            const KernelTable *table = &builds[build]->table[_i];
+            const KernelTable *table = builds[build]->table[_i];
             for (int kind = 0; kind < REDUCE_KIND_COUNT; kind++) {
                 table->reduce_rows[kind](result, a, b, rows, length);
                 for (size_t row = 0; row < rows; row++) {
                     Accumulator accumulator = accumulator_empty((ReduceKind)kind);
                     size_t begin = row * length * size;
-                    plain_build()->table[_i].reduce[kind](&accumulator, a + begin, b + begin,
-                                                          length);
+                    plain_build()->table[_i]->reduce[kind](&accumulator, a + begin, b + begin,
+                                                           length);
                     real_set((Compute)_i, tiles.expected.pages, row,
                              accumulator_result((ReduceKind)kind, &accumulator));
                 }
@@ -367,10 +367,10 @@ START_TEST(column_totals_are_folded_elementwise) {
                 double *expected = (double *)tiles.expected.pages;
                 for (size_t i = 0; i < n; i++)
                     totals[i] = expected[i] = (double)i - 2;
-                builds[build]->table[_i].reduce_columns[kind](totals, a, b, n);
+                builds[build]->table[_i]->reduce_columns[kind](totals, a, b, n);
                 for (size_t i = 0; i < n; i++)
-                    plain_build()->table[_i].reduce_columns[kind](expected + i, a + i * size,
-                                                                  b + i * size, 1);
+                    plain_build()->table[_i]->reduce_columns[kind](expected + i, a + i * size,
+                                                                   b + i * size, 1);
                 HOLDS(reals_equal(COMPUTE_F64, totals, expected, n));
             }
     tiles_close(&tiles);
@@ -411,7 +411,7 @@ static void check_histogram(const Tiles *tiles, const Kernels *kernels, size_t n
         expected[key >> shift & ((1u << bits) - 1)] += above == prefix;
     }
     memset(counts, 0, sizeof counts);
-    kernels->table[tiles->compute].histogram(counts, a, n, prefix, shift, bits);
+    kernels->table[tiles->compute]->histogram(counts, a, n, prefix, shift, bits);
     HOLDS(memcmp(counts, expected, sizeof counts) == 0);
 }
 
@@ -446,7 +446,7 @@ static void check_bracket(const Tiles *tiles, const Kernels *kernels, size_t n, 
         if (x > low && x < high)
             real_set(tiles->compute, tiles->expected.pages, n_kept++, x);
     }
-    HOLDS(kernels->table[tiles->compute].bracket(counts, kept, a, n, low, high) == n_kept);
+    HOLDS(kernels->table[tiles->compute]->bracket(counts, kept, a, n, low, high) == n_kept);
     HOLDS(memcmp(counts, expected, sizeof counts) == 0);
     HOLDS(reals_equal(tiles->compute, kept, tiles->expected.pages, n_kept));
 }
@@ -486,7 +486,7 @@ START_TEST(positions_count_up) {
     for (size_t build = 0; build < count; build++)
         FOR_LENGTHS(n) {
             void *result = guarded_at(&tiles.result, n * size, true);
-            builds[build]->table[_i].iota(result, 16777210, n);
+            builds[build]->table[_i]->iota(result, 16777210, n);
             for (size_t i = 0; i < n; i++)
                 real_set((Compute)_i, tiles.expected.pages, i, 16777210 + (double)i);
             HOLDS(reals_equal((Compute)_i, result, tiles.expected.pages, n));

@@ -45,7 +45,7 @@ static double small_value(const SmallFloat *format, uint32_t bits) {
 
 static double load_one(const Kernels *kernels, Compute compute, DType dtype, uint64_t bits) {
     double tile = 0;
-    kernels->table[compute].load[dtype](&tile, &bits, 1);
+    kernels->table[compute]->load[dtype](&tile, &bits, 1);
     return real_get(compute, &tile, 0);
 }
 
@@ -53,7 +53,7 @@ static uint64_t store_one(const Kernels *kernels, Compute compute, DType dtype, 
     double tile = 0;
     uint64_t bits = 0;
     real_set(compute, &tile, 0, value);
-    kernels->table[compute].store[dtype](&bits, &tile, 1);
+    kernels->table[compute]->store[dtype](&bits, &tile, 1);
     return bits;
 }
 
@@ -171,7 +171,7 @@ START_TEST(integers_round_to_even_and_saturate) {
             HOLDS(same_number(loaded, _i == COMPUTE_F32 ? (float)expected : expected));
             double tile;
             real_set((Compute)_i, &tile, 0, value);
-            plain_build()->table[_i].quantise[dtypes[d]](&tile, &tile, 1);
+            plain_build()->table[_i]->quantise[dtypes[d]](&tile, &tile, 1);
             expected = integer_reference(dtypes[d], value, trunc(value));
             HOLDS(same_number(real_get((Compute)_i, &tile, 0),
                               _i == COMPUTE_F32 ? (float)expected : expected));
@@ -217,7 +217,7 @@ START_TEST(floats_quantise_as_stored_and_loaded) {
             double tile, value = test_number(&state);
             real_set((Compute)_i, &tile, 0, value);
             uint64_t bits = store_one(plain_build(), (Compute)_i, dtypes[d], value);
-            plain_build()->table[_i].quantise[dtypes[d]](&tile, &tile, 1);
+            plain_build()->table[_i]->quantise[dtypes[d]](&tile, &tile, 1);
             HOLDS(same_number(real_get((Compute)_i, &tile, 0),
                               load_one(plain_build(), (Compute)_i, dtypes[d], bits)));
         }
@@ -236,9 +236,9 @@ static void check_load(const Bench *bench, const Kernels *kernels, Compute compu
     const unsigned char *stored = guarded_at(&bench->stored, n * size + !at_end, at_end);
     stored += at_end ? 0 : 1; /* aligned to nothing */
     char *result = guarded_at(&bench->result, n * each, at_end), expected[sizeof(double)];
-    bool finite = kernels->table[compute].load[dtype](result, stored, n), all = true;
+    bool finite = kernels->table[compute]->load[dtype](result, stored, n), all = true;
     for (size_t i = 0; i < n; i++) {
-        plain_build()->table[compute].load[dtype](expected, stored + i * size, 1);
+        plain_build()->table[compute]->load[dtype](expected, stored + i * size, 1);
         HOLDS(reals_equal(compute, result + i * each, expected, 1));
         bool is_float = dtype_info[dtype].kind == KIND_FLOAT;
         uint64_t bits = 0;
@@ -258,10 +258,10 @@ static void check_strided(const Bench *bench, const Kernels *kernels, Compute co
         first += (n - 1) * apart * size;
     char *result = guarded_at(&bench->result, n * each, true), expected[sizeof(double)];
     bool all = true;
-    bool finite = kernels->table[compute].load_strided[dtype](result, first, stride, n);
+    bool finite = kernels->table[compute]->load_strided[dtype](result, first, stride, n);
     for (size_t i = 0; i < n; i++) {
         const unsigned char *at = first + (ptrdiff_t)i * stride * (ptrdiff_t)size;
-        all &= plain_build()->table[compute].load[dtype](expected, at, 1);
+        all &= plain_build()->table[compute]->load[dtype](expected, at, 1);
         HOLDS(reals_equal(compute, result + i * each, expected, 1));
     }
     HOLDS(finite == all);
@@ -273,15 +273,15 @@ static void check_stores(const Bench *bench, const Kernels *kernels, Compute com
     const char *reals = guarded_at(&bench->reals, n * each, at_end);
     unsigned char *result = guarded_at(&bench->result, n * size + !at_end, at_end);
     result += at_end ? 0 : 1;
-    kernels->table[compute].store[dtype](result, reals, n);
+    kernels->table[compute]->store[dtype](result, reals, n);
     for (size_t i = 0; i < n; i++) {
         uint64_t expected = store_one(plain_build(), compute, dtype, real_get(compute, reals, i));
         HOLDS(memcmp(result + i * size, &expected, size) == 0);
     }
     char *tile = guarded_at(&bench->result, n * each, at_end), expected[sizeof(double)];
-    kernels->table[compute].quantise[dtype](tile, reals, n);
+    kernels->table[compute]->quantise[dtype](tile, reals, n);
     for (size_t i = 0; i < n; i++) {
-        plain_build()->table[compute].quantise[dtype](expected, reals + i * each, 1);
+        plain_build()->table[compute]->quantise[dtype](expected, reals + i * each, 1);
         CHECK(reals_equal(compute, tile + i * each, expected, 1), "%s of %s: %a",
               dtype_info[dtype].name.data, kernels->name.data, real_get(compute, reals, i));
     }
@@ -337,8 +337,8 @@ START_TEST(small_floats_agree_exhaustively) {
     static const DType dtypes[] = {DTYPE_F16, DTYPE_BF16};
     for (size_t build = 0; build < count; build++)
         for (size_t d = 0; d < 2; d++) {
-            const KernelTable *table = &builds[build]->table[COMPUTE_F32];
-            const KernelTable *plain = &plain_build()->table[COMPUTE_F32];
+            const KernelTable *table = builds[build]->table[COMPUTE_F32];
+            const KernelTable *plain = plain_build()->table[COMPUTE_F32];
             HOLDS(!table->load[dtypes[d]](values, patterns, ALL));
             plain->load[dtypes[d]](reference, patterns, ALL);
             HOLDS(memcmp(values, reference, ALL * sizeof *values) == 0);
@@ -367,10 +367,10 @@ START_TEST(every_position_is_looked_at_for_infinities) {
                     double reals[70] = {0}, loaded[70];
                     unsigned char stored[70 * sizeof(double)];
                     reals[at] = at % 2 ? NAN : -INFINITY;
-                    const KernelTable *table = &builds[build]->table[COMPUTE_F64];
+                    const KernelTable *table = builds[build]->table[COMPUTE_F64];
                     table->store[dtypes[d]](stored, reals, n);
                     HOLDS(!table->load[dtypes[d]](loaded, stored, n));
-                    HOLDS(!builds[build]->table[COMPUTE_F32].load[dtypes[d]](loaded, stored, n));
+                    HOLDS(!builds[build]->table[COMPUTE_F32]->load[dtypes[d]](loaded, stored, n));
                     HOLDS(!builds[build]->finite[dtypes[d]](stored, n));
                 }
 }

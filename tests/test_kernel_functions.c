@@ -192,7 +192,7 @@ START_TEST(integers_are_found_in_both_types) {
         x = i % 3 == 0 ? floor(x) + 0.5 : x;
         real_set((Compute)_i, &tile, 0, x);
         x = real_get((Compute)_i, &tile, 0);
-        kernels_best()->table[_i].map[functions[i % 4].op][0](&result, &tile, NULL, NULL, 1);
+        kernels_best()->table[_i]->map[functions[i % 4].op][0](&result, &tile, NULL, NULL, 1);
         HOLDS(same_number(real_get((Compute)_i, &result, 0), functions[i % 4].c(x)));
     }
 }
@@ -206,7 +206,7 @@ START_TEST(functions_of_f32_are_those_of_f64_rounded) {
     for (int i = 0; i < 50000; i++) {
         float a = (float)test_number(&state), b = (float)test_number(&state), result;
         OpCode op = ops[i % 11];
-        kernels_best()->table[COMPUTE_F32].map[op][0](&result, &a, &b, NULL, 1);
+        kernels_best()->table[COMPUTE_F32]->map[op][0](&result, &a, &b, NULL, 1);
         HOLDS(same_number(result, (float)uniform_op(op, a, b, 0)));
     }
 }
@@ -277,12 +277,12 @@ START_TEST(draws_depend_on_seed_key_and_element_alone) {
     float single[100];
     for (size_t build = 0; build < count; build++)
         for (int normal = 0; normal < 2; normal++) {
-            const KernelTable *wide = &builds[build]->table[COMPUTE_F64];
-            const KernelTable *narrow = &builds[build]->table[COMPUTE_F32];
+            const KernelTable *wide = builds[build]->table[COMPUTE_F64];
+            const KernelTable *narrow = builds[build]->table[COMPUTE_F32];
             RandomLoop *draw = normal ? wide->normal : wide->uniform;
             (normal ? narrow->normal : narrow->uniform)(single, 1, 2, 1ull << 40, 100);
             draw(all, 1, 2, 1ull << 40, 100);
-            const KernelTable *plain = &builds[0]->table[COMPUTE_F64];
+            const KernelTable *plain = builds[0]->table[COMPUTE_F64];
             for (size_t i = 0; i < 100; i++) {
                 (normal ? plain->normal : plain->uniform)(&one[0][i], 1, 2, (1ull << 40) + i, 1);
                 draw(&one[1][i], 2, 2, (1ull << 40) + i, 1);
@@ -312,7 +312,7 @@ START_TEST(draws_are_those_of_splitmix) {
         for (uint64_t element = 0; element < 50; element++) {
             uint64_t state = splitmix(splitmix(77 + step) + 5) + (element + 1) * step;
             double draw;
-            builds[build]->table[COMPUTE_F64].uniform(&draw, 77, 5, element, 1);
+            builds[build]->table[COMPUTE_F64]->uniform(&draw, 77, 5, element, 1);
             HOLDS(draw == ((double)(splitmix(state) >> 11) * 0x1p-53));
         }
 }
@@ -323,7 +323,7 @@ START_TEST(draws_have_the_right_moments) {
     double *draws = malloc(N * sizeof *draws);
     double mean[2] = {0}, square[2] = {0}, neighbours[2] = {0};
     for (int normal = 0; normal < 2; normal++) {
-        const KernelTable *table = &kernels_best()->table[COMPUTE_F64];
+        const KernelTable *table = kernels_best()->table[COMPUTE_F64];
         (normal ? table->normal : table->uniform)(draws, 3, 4, 0, N);
         double centre = normal ? 0 : 0.5;
         for (size_t i = 0; i < N; i++) {

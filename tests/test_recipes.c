@@ -220,7 +220,7 @@ static void check_values(const TestRecipe *recipe, const Model *result, char *wo
     const Tensor *tensor = model_find(result, text_from(name));
     ck_assert_msg(tensor != NULL, "%s: the result has no '%s'", recipe->path, name);
     double *values = malloc((tensor->count + 1) * sizeof *values);
-    kernels_best()->table[COMPUTE_F64].load[tensor->dtype](values, tensor->data, tensor->count);
+    kernels_best()->table[COMPUTE_F64]->load[tensor->dtype](values, tensor->data, tensor->count);
     uint64_t i = 0;
     for (char *word; (word = strsep(&words, " ")) != NULL;) {
         if (*word == '\0')

@@ -119,7 +119,7 @@ void job_begin(Job *job, uint32_t number) {
 static double uniform_leaf(Job *job, uint32_t slot) {
     const Tensor *leaf = job->frame.task->leaves[slot];
     double value;
-    LoadLoop *load = job->frame.kernels->table[COMPUTE_F64].load[leaf->dtype];
+    LoadLoop *load = job->frame.kernels->table[COMPUTE_F64]->load[leaf->dtype];
     if (!load(&value, leaf->data, 1) && job->frame.check_finite)
         atomic_store_explicit(&job->non_finite.items[slot], true, memory_order_relaxed);
     return value;
@@ -131,8 +131,8 @@ static double run_uniform(Job *job, const UniformInstr *instr) {
         return uniform_leaf(job, instr->src[0]);
     double operands[3] = {0}, value;
     if (instr->op == UNIFORM_QUANTISE) {
-        job->frame.kernels->table[COMPUTE_F64].quantise[instr->src[1]](&value,
-                                                                       &uniforms[instr->src[0]], 1);
+        job->frame.kernels->table[COMPUTE_F64]->quantise[instr->src[1]](
+            &value, &uniforms[instr->src[0]], 1);
         return value;
     }
     for (unsigned i = 0; i < op_info[instr->op].arity; i++)

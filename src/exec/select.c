@@ -91,8 +91,8 @@ static uint64_t find_key(const Selector *selector, const void *elements, size_t 
         unsigned bits = shift < digit ? shift : digit;
         shift -= bits;
         memset(counts, 0, sizeof(uint32_t) << bits);
-        selector->kernels->table[selector->compute].histogram(counts, elements, n, prefix, shift,
-                                                              bits);
+        selector->kernels->table[selector->compute]->histogram(counts, elements, n, prefix, shift,
+                                                               bits);
         prefix = prefix << bits | find_digit(counts, &k);
     }
     return prefix;
@@ -187,7 +187,7 @@ static void keep(Selector *selector, const void *elements, size_t n) {
 
 void selector_take(Selector *selector, SelectCounts *counts, const void *elements, size_t n,
                    void *room) {
-    const KernelTable *table = &selector->kernels->table[selector->compute];
+    const KernelTable *table = selector->kernels->table[selector->compute];
     if (selector->state == SELECT_BRACKET)
         keep(selector, room,
              table->bracket(counts->bracket, room, elements, n, selector->low, selector->high));

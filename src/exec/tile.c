@@ -162,7 +162,7 @@ static Work work_begin(Machine *machine, const Frame *frame) {
     Work work = work_lay_out(pass, &frame->cut, frame->compute, machine->memory);
     work.machine = machine;
     work.frame = frame;
-    work.table = &frame->kernels->table[frame->compute];
+    work.table = frame->kernels->table[frame->compute];
     unsigned char *bytes = work.block_bytes;
     for (uint32_t i = 0; i < pass->n_accesses; i++) {
         work.blocks[i] = (Block){0};

@@ -26,6 +26,6 @@ STORED_TYPES(FINITE)
 extern const Kernels KERNELS;
 const Kernels KERNELS = {
     .name = {KERNELS_NAME, sizeof KERNELS_NAME - 1},
-    .table = {table_f32, table_f64},
+    .table = {&table_f32, &table_f64},
     .finite = {STORED_TYPES(FINITE)},
 };

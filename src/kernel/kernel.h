@@ -124,8 +124,8 @@ typedef struct KernelTable {
 } KernelTable;
 
 typedef struct Kernels {
-    Text name;            /* `base`, `avx2`, `avx512` */
-    KernelTable table[2]; /* by Compute */
+    Text name;                   /* `base`, `avx2`, `avx512` */
+    const KernelTable *table[2]; /* by Compute */
     /* Whether all N elements as stored are finite, without converting them; integers always are. */
     bool (*finite[DTYPE_COUNT])(const void *stored, size_t n);
 } Kernels;

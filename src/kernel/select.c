@@ -1,13 +1,20 @@
 #include "kernel/kernel.h"
 
+#include <cpuid.h>
 #include <stdlib.h>
 
 extern const Kernels kernels_base, kernels_avx2, kernels_avx512;
 
+/* Not every compiler's __builtin_cpu_supports knows this one. */
+static bool has_f16c(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+}
+
 size_t kernels_available(const Kernels *const **builds) {
     static const Kernels *const all[] = {&kernels_base, &kernels_avx2, &kernels_avx512};
     *builds = all;
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+    bool avx2 = __builtin_cpu_supports("avx2") && has_f16c();
     bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
     return avx2 && avx512 ? 3 : avx2 ? 2 : 1;

@@ -15,13 +15,13 @@ extern const Kernels kernels_base;
 
 double uniform_op(OpCode op, double a, double b, double c) {
     double result;
-    kernels_base.table[COMPUTE_F64].map[op][0](&result, &a, &b, &c, 1);
+    kernels_base.table[COMPUTE_F64]->map[op][0](&result, &a, &b, &c, 1);
     return result;
 }
 
 double uniform_quantise(DType dtype, double value) {
     double result;
-    kernels_base.table[COMPUTE_F64].quantise[dtype](&result, &value, 1);
+    kernels_base.table[COMPUTE_F64]->quantise[dtype](&result, &value, 1);
     return result;
 }
 

@@ -416,7 +416,7 @@ ValueId program_map(Program *program, OpCode op, const ValueId *operands) {
 
 static double quantised(double number, DType dtype) {
     double rounded;
-    kernels_best()->table[COMPUTE_F64].quantise[dtype](&rounded, &number, 1);
+    kernels_best()->table[COMPUTE_F64]->quantise[dtype](&rounded, &number, 1);
     return rounded;
 }
 
