@@ -40,7 +40,7 @@ MAKEFLAGS += --no-builtin-rules
 
 SOURCES   := $(filter-out src/cli/%, $(wildcard src/*.c src/*/*.c))
 CLI       := $(wildcard src/cli/*.c)
-TESTS     := $(wildcard tests/*.c) tests/fuzz/targets.c
+TESTS     := $(wildcard tests/*.c) tests/fuzz/syntax.c tests/fuzz/files.c
 TOOLS     := $(wildcard tools/*.c)
 STDLIB    := $(sort $(wildcard stdlib/*/*.mecha))
 RE        := $(wildcard grammar/*.re src/*/*.re)
@@ -132,23 +132,25 @@ demo: deps
 	@$(MAKE) all
 	@sh tools/demo.sh $(BUILD)
 
-# What is unlike all before joins $(BUILD)/fuzz/NAME; a text that fails is left as $(BUILD)/fuzz/NAME-crash-….
+# What is unlike all before joins build/fuzz/NAME; a text that fails is left as build/fuzz/NAME-crash-….
 SECONDS      ?= 60
-FUZZ         := $(BUILD)/fuzz-recipe $(BUILD)/fuzz-instructions $(BUILD)/fuzz-format
-FUZZ_SOURCES := tests/fuzz/entry.c tests/fuzz/targets.c $(wildcard src/base/*.c src/diag/*.c src/syntax/*.c) \
-                $(filter $(BUILD)/gen/grammar/%,$(GENERATED))
+FUZZ_TARGETS := recipe instructions format header model index pipeline
+FUZZ_BUILD   := BUILD=build/clang CC=clang CFLAGS="-O1 -g" KERNEL_FLAGS="-O1 -fno-trapping-math" \
+                SANITIZE="-w -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+FUZZ_OBJECTS := $(call objects,tests/fuzz/syntax.c tests/fuzz/files.c) $(LIB_OBJECTS)
 FUZZ_SEEDS   := tests/recipes docs/examples stdlib tests/golden/cases
+FUZZ_OPTIONS := -max_total_time=$(SECONDS) -timeout=60 -rss_limit_mb=4096 -max_len=4096 -print_final_stats=1
 
-fuzz: $(FUZZ:$(BUILD)/%=%)
+fuzz: $(FUZZ_TARGETS:%=fuzz-%)
 
-fuzz-%: $(BUILD)/fuzz-%
-	@mkdir -p $(BUILD)/fuzz/$*
-	$< -max_total_time=$(SECONDS) -timeout=10 -max_len=4096 -print_final_stats=1 -dict=tests/fuzz/words \
-	    -artifact_prefix=$(BUILD)/fuzz/$*- $(BUILD)/fuzz/$* tests/fuzz/corpus-$* $(FUZZ_SEEDS)
+fuzz-%:
+	@$(MAKE) $(FUZZ_BUILD) build/clang/fuzz-$*
+	@mkdir -p build/fuzz/$*
+	build/clang/fuzz-$* $(FUZZ_OPTIONS) -dict=tests/fuzz/words -artifact_prefix=build/fuzz/$*- \
+	    build/fuzz/$* tests/fuzz/corpus-$* $(if $(filter recipe instructions format,$*),$(FUZZ_SEEDS))
 
-$(FUZZ): $(BUILD)/fuzz-%: $(FUZZ_SOURCES)
-	$(call quiet,FUZZ $@)clang -O1 -g $(FLAGS) -w -Itests -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all -DTARGET=fuzz_$* -o $@ $^ $(LIBRARIES)
+$(BUILD)/fuzz-%: tests/fuzz/entry.c $(FUZZ_OBJECTS)
+	$(call quiet,FUZZ $@)$(CC) $(CFLAGS) $(FLAGS) -Itests -fsanitize=fuzzer -DTARGET=fuzz_$* -o $@ $^ $(LIBRARIES)
 
 bench: all
 	@sh tools/bench.sh $(BUILD)

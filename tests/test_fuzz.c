@@ -48,12 +48,36 @@ START_TEST(layouts_say_the_same) {
 }
 END_TEST
 
+START_TEST(headers_are_read) {
+    replay("tests/fuzz/corpus-header", fuzz_header);
+}
+END_TEST
+
+START_TEST(models_are_read) {
+    replay("tests/fuzz/corpus-model", fuzz_model);
+}
+END_TEST
+
+START_TEST(indexes_are_read) {
+    replay("tests/fuzz/corpus-index", fuzz_index);
+}
+END_TEST
+
+START_TEST(small_models_are_merged) {
+    replay("tests/fuzz/corpus-pipeline", fuzz_pipeline);
+}
+END_TEST
+
 Suite *fuzz_suite(void) {
     Suite *suite = suite_create("fuzz");
     TCase *tests = tcase_create("fuzz");
     tcase_add_test(tests, recipes_are_read);
     tcase_add_test(tests, instructions_are_read);
     tcase_add_test(tests, layouts_say_the_same);
+    tcase_add_test(tests, headers_are_read);
+    tcase_add_test(tests, models_are_read);
+    tcase_add_test(tests, indexes_are_read);
+    tcase_add_test(tests, small_models_are_merged);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -14,4 +14,19 @@ void fuzz_instructions(Text text);
 /* What can be read can be laid out, says the same then, and is laid out already. */
 void fuzz_format(Text text);
 
+/* A header of a model, and behind its last brace the size of the data: refused with one message, or
+ * its tensors lie in the data, one behind the other. */
+void fuzz_header(Text text);
+/* A whole file, its first eight bytes included. */
+void fuzz_model(Text text);
+/* An index of the shards a.safetensors and b.safetensors. */
+void fuzz_index(Text text);
+/* A recipe and the models that it merges, a.safetensors and b.safetensors, from `header, size of
+ * the data` each, sections divided by lines of four equals signs: fails with a message and leaves
+ * nothing, or writes a model. */
+void fuzz_pipeline(Text text);
+
+/* Ends the program unless it HOLDS; says WHAT is the case, and for which text. */
+void fuzz_require(bool holds, const char *what, Text text);
+
 #endif

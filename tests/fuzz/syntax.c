@@ -1,3 +1,4 @@
+/* The targets that read texts which people write. */
 #include "fuzz.h"
 
 #include "syntax/dump.h"
@@ -7,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void require(bool holds, const char *what, Text text) {
+void fuzz_require(bool holds, const char *what, Text text) {
     if (holds)
         return;
     fprintf(stderr, "%s:\n%.*s\n", what, TEXT_ARG(text));
@@ -19,8 +20,8 @@ static void check_messages(const Diags *diags, Text text) {
     for (size_t i = 0; i < diags_count(diags); i++) {
         Span span = diags_at(diags, i)->span;
         const Source *source = diags_find(diags, span.source);
-        require(source == NULL || (span.begin <= span.end && span.end <= source->text.size),
-                "a message about a place outside of the text", text);
+        fuzz_require(source == NULL || (span.begin <= span.end && span.end <= source->text.size),
+                     "a message about a place outside of the text", text);
     }
     char *shown = NULL;
     size_t size;
@@ -37,7 +38,7 @@ void fuzz_recipe(Text text) {
     Ast *file = parse_recipe(&arena, diags, diags_source(diags, TEXT("recipe"), text));
     Builder dumped = {0};
     ast_dump(file, &dumped);
-    require(ast_equal(file, file), "a tree that differs from itself", text);
+    fuzz_require(ast_equal(file, file), "a tree that differs from itself", text);
     check_messages(diags, text);
     builder_free(&dumped);
     diags_free(diags);
@@ -45,8 +46,8 @@ void fuzz_recipe(Text text) {
 }
 
 static void check_reference(const InstructionArgument *argument, uint32_t at, Text text) {
-    require(argument->kind != ARG_REFERENCE || argument->reference < at,
-            "a reference to what is no earlier instruction", text);
+    fuzz_require(argument->kind != ARG_REFERENCE || argument->reference < at,
+                 "a reference to what is no earlier instruction", text);
 }
 
 void fuzz_instructions(Text text) {
@@ -54,7 +55,7 @@ void fuzz_instructions(Text text) {
     Diags *diags = diags_new();
     InstructionList list =
         parse_instructions(&arena, diags, diags_source(diags, TEXT("list"), text));
-    require(list.failed == diag_failed(diags), "a failure that nothing was said about", text);
+    fuzz_require(list.failed == diag_failed(diags), "a failure that nothing was said about", text);
     for (uint32_t i = 0; i < list.count && !list.failed; i++)
         for (uint32_t k = 0; k < list.items[i].n_arguments; k++)
             check_reference(&list.items[i].arguments[k], i, text);
@@ -125,7 +126,7 @@ static bool is_well_formed(Text text) {
 static bool lay_out(Text text, Builder *out) {
     Diags *diags = diags_new();
     bool ok = format_recipe(diags, diags_source(diags, TEXT("text"), text), out);
-    require(ok == !diag_failed(diags), "a failure that nothing was said about", text);
+    fuzz_require(ok == !diag_failed(diags), "a failure that nothing was said about", text);
     diags_free(diags);
     return ok;
 }
@@ -133,13 +134,13 @@ static bool lay_out(Text text, Builder *out) {
 void fuzz_format(Text text) {
     Builder once = {0}, twice = {0};
     bool ok = lay_out(text, &once);
-    require(ok == is_well_formed(text), "layout fails where reading does not, or the reverse",
-            text);
+    fuzz_require(ok == is_well_formed(text), "layout fails where reading does not, or the reverse",
+                 text);
     if (ok) {
         Text canonical = builder_view(&once);
-        require(says_the_same(text, canonical), "layout changes what is said", text);
-        require(lay_out(canonical, &twice), "what was laid out cannot be", text);
-        require(text_equal(canonical, builder_view(&twice)), "layout is not at rest", text);
+        fuzz_require(says_the_same(text, canonical), "layout changes what is said", text);
+        fuzz_require(lay_out(canonical, &twice), "what was laid out cannot be", text);
+        fuzz_require(text_equal(canonical, builder_view(&twice)), "layout is not at rest", text);
     }
     builder_free(&once);
     builder_free(&twice);
