@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Chunks double, up to the size of a huge page, so that large recipes cost few page faults. */
-enum { FIRST_CHUNK = 64 * 1024, HUGE_PAGE = 2 << 20, ALIGNMENT = 16 };
+/* Chunks double, up to a few huge pages, so that large recipes cost few page faults. */
+enum { FIRST_CHUNK = 64 * 1024, HUGE_PAGE = 2 << 20, LARGEST_CHUNK = 4 * HUGE_PAGE, ALIGNMENT = 16 };
 
 struct ArenaChunk {
     ArenaChunk *older;
@@ -29,38 +29,41 @@ size_t memory_size(size_t count, size_t size) {
     return product;
 }
 
+/* What spans huge pages is made of them, where the system has them. */
+static void advise_huge(void *data, size_t size) {
+    uintptr_t begin = ((uintptr_t)data + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    uintptr_t end = ((uintptr_t)data + size) / HUGE_PAGE * HUGE_PAGE;
+    if (begin < end)
+        madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+}
+
 void *memory_grow(void *data, size_t size) {
     void *grown = realloc(data, size);
     if (grown == NULL && size > 0)
         memory_exhausted();
+    advise_huge(grown, size);
     return grown;
 }
 
-static ArenaChunk *chunk_new(size_t size, ArenaChunk *older) {
-    ArenaChunk *chunk = memory_grow(NULL, sizeof(ArenaChunk) + size);
-    memset(chunk->data, 0, size);
-    chunk->older = older;
-    chunk->size = size;
-    return chunk;
+void *memory_zeroed(size_t size) {
+    void *data = calloc(1, size);
+    if (data == NULL && size > 0)
+        memory_exhausted();
+    advise_huge(data, size);
+    return data;
 }
 
-/* A chunk as large as a huge page is one, where the system has them. */
-static ArenaChunk *chunk_huge(ArenaChunk *older) {
-    ArenaChunk *chunk = aligned_alloc(HUGE_PAGE, HUGE_PAGE);
-    if (chunk == NULL)
-        memory_exhausted();
-    madvise(chunk, HUGE_PAGE, MADV_HUGEPAGE);
-    memset(chunk, 0, HUGE_PAGE);
+static ArenaChunk *chunk_new(size_t size, ArenaChunk *older) {
+    ArenaChunk *chunk = memory_zeroed(sizeof(ArenaChunk) + size);
     chunk->older = older;
-    chunk->size = HUGE_PAGE - sizeof(ArenaChunk);
+    chunk->size = size;
     return chunk;
 }
 
 /* The chunk in which small objects are placed next; at least SIZE bytes. */
 static ArenaChunk *chunk_next(size_t size, ArenaChunk *older) {
     size_t room = older == NULL ? FIRST_CHUNK : older->size * 2;
-    if (size < HUGE_PAGE / 2 && room >= HUGE_PAGE)
-        return chunk_huge(older);
+    room = room < LARGEST_CHUNK ? room : LARGEST_CHUNK;
     return chunk_new(size > room ? size : room, older);
 }
 

@@ -36,6 +36,8 @@ size_t memory_size(size_t count, size_t size);
 
 /* realloc that does not return NULL for a size above 0. */
 void *memory_grow(void *data, size_t size);
+/* Zeroed memory, to be freed or grown. */
+void *memory_zeroed(size_t size);
 
 /* Says that memory ran out, and exits with status 1. */
 _Noreturn void memory_exhausted(void);

@@ -1,7 +1,6 @@
 #include "base/map.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 uint32_t index_find(const HashIndex *index, uint64_t hash, IndexEqual *equal, const void *context,
                     const void *wanted) {
@@ -29,9 +28,8 @@ static void place(HashIndex *index, uint64_t hash, uint32_t item) {
 static void grow(HashIndex *index) {
     HashIndex old = *index;
     index->capacity = old.capacity == 0 ? 16 : old.capacity * 2;
-    index->slots = memory_grow(NULL, memory_size(index->capacity, sizeof *index->slots));
+    index->slots = memory_zeroed(memory_size(index->capacity, sizeof *index->slots));
     index->hashes = memory_grow(NULL, memory_size(index->capacity, sizeof *index->hashes));
-    memset(index->slots, 0, index->capacity * sizeof *index->slots);
     for (size_t i = 0; i < old.capacity; i++)
         if (old.slots[i].item != 0)
             place(index, old.hashes[i], old.slots[i].item - 1);

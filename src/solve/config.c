@@ -38,6 +38,7 @@ typedef struct ConfigSolver {
     const Graph *graph;
     uint32_t *sets;  /* union-find over nodes */
     Choice *choices; /* by domain */
+    NodeId constant; /* the first one */
     bool quiet;      /* warnings are for another time */
 } ConfigSolver;
 
@@ -59,8 +60,17 @@ static bool shares_keys(const Node *node, uint32_t i) {
            method->parameters[method_operand(method, node->n_operands, i)].config.size == 0;
 }
 
+/* Constants go with every key, and have none of their own: one domain for all of them. */
+static void join_constant(ConfigSolver *solver, NodeId id) {
+    if (solver->constant == NODE_NONE)
+        solver->constant = id;
+    union_join(solver->sets, solver->constant, id);
+}
+
 static void join_operands(ConfigSolver *solver, NodeId id) {
     const Node *node = graph_node(solver->graph, id);
+    if (is_constant(solver, id))
+        join_constant(solver, id);
     for (uint32_t i = 0; i < node->n_operands; i++) {
         NodeId operand = graph_operands(solver->graph, id)[i];
         if (!is_constant(solver, operand) && shares_keys(node, i))
@@ -357,6 +367,7 @@ static bool find_choices(ConfigSolver *solver) {
     size_t errors = diag_errors(solver->diags);
     solver->graph = solver->solved->recipe->graph;
     solver->sets = union_new(solver->arena, graph_count(solver->graph));
+    solver->constant = NODE_NONE;
     /* A set's name is its smallest node; whether that one is reached must speak for all, so
      * unreached ones stay apart. */
     each_node(solver, join_operands);
