@@ -17,7 +17,7 @@ enum {
 };
 
 typedef struct AffineTerm {
-    ValueId value; /* of `to` */
+    ValueId value; /* of `from` */
     double factor;
 } AffineTerm;
 
@@ -29,8 +29,10 @@ typedef struct AffineForm {
 } AffineForm;
 
 typedef struct Affine {
-    AffineForm *forms; /* by value of `from`; depth 0 where it is none of ours */
-    bool *inner;       /* by value of `from`: only weighted sums need it */
+    const AffineForm **forms; /* by value of `from`, with no more terms than it has; NULL where it
+                                 is none of ours */
+    bool *inner;              /* by value of `from`: only weighted sums need it */
+    bool *replaced;           /* by value of `from`: its form takes its place */
 } Affine;
 
 /* What an operation adds up: its operands times these. */
@@ -99,13 +101,10 @@ static bool add_term(AffineForm *form, AffineTerm term) {
 }
 
 /* Operand I with all that it is a sum of, where it is only a step on the way. */
-static bool add_operand(const Rewriting *rewriting, const Value *value, uint32_t i, double factor,
-                        AffineForm *form) {
-    const Affine *affine = rewriting->state;
-    ValueId operand = program_operand(rewriting->from, value, i);
-    const AffineForm *inner = &affine->forms[operand];
-    if (!affine->inner[operand] || inner->depth == 0)
-        return add_term(form, (AffineTerm){rewriting->values[operand], factor});
+static bool add_operand(const Affine *affine, ValueId operand, double factor, AffineForm *form) {
+    const AffineForm *inner = affine->forms[operand];
+    if (!affine->inner[operand] || inner == NULL)
+        return add_term(form, (AffineTerm){operand, factor});
     for (uint32_t j = 0; j < inner->n; j++) {
         AffineTerm term = {inner->terms[j].value, inner->terms[j].factor * factor};
         if (!isfinite(term.factor) || !add_term(form, term))
@@ -115,26 +114,30 @@ static bool add_operand(const Rewriting *rewriting, const Value *value, uint32_t
     return true;
 }
 
-static AffineForm form_of(const Rewriting *rewriting, const Value *value, const Weights *weights) {
+static AffineForm form_of(const Affine *affine, const Program *from, const Value *value,
+                          const Weights *weights) {
     AffineForm form = {.depth = 1};
     bool fits = true;
     for (uint32_t i = 0; i < weights->n && fits; i++)
-        fits = add_operand(rewriting, value, weights->operands[i], weights->factors[i], &form);
+        fits = add_operand(affine, program_operand(from, value, weights->operands[i]),
+                           weights->factors[i], &form);
     if (fits)
         return form;
     form = (AffineForm){.depth = 1};
     for (uint32_t i = 0; i < weights->n; i++)
-        add_term(&form, (AffineTerm){rewritten(rewriting, value, weights->operands[i]),
+        add_term(&form, (AffineTerm){program_operand(from, value, weights->operands[i]),
                                      weights->factors[i]});
     return form;
 }
 
-static ValueId add_up(Program *program, const AffineForm *form) {
+static ValueId add_up(const Rewriting *rewriting, const AffineForm *form) {
+    Program *program = rewriting->to;
     ValueId sum = VALUE_NONE;
     for (uint32_t i = 0; i < form->n; i++) {
-        ValueId x = form->terms[i].value, factor = program_const(program, form->terms[i].factor);
         if (form->terms[i].factor == 0)
             continue;
+        ValueId x = rewriting->values[form->terms[i].value];
+        ValueId factor = program_const(program, form->terms[i].factor);
         if (sum == VALUE_NONE)
             sum = program_map(program, OP_MUL, (ValueId[]){x, factor});
         else if (form->terms[i].factor == 1)
@@ -160,29 +163,66 @@ static void mark_inner(const Rewriting *rewriting, Affine *affine) {
     }
 }
 
+/* What cancels out may have been all that had the shape of the sum. */
+static bool has_shape(const Program *program, const AffineForm *form, ShapeId shape) {
+    bool whole = false;
+    for (uint32_t i = 0; i < form->n; i++)
+        whole |= form->terms[i].factor != 0 &&
+                 program_value(program, form->terms[i].value)->shape == shape;
+    return whole;
+}
+
+static const AffineForm *keep_form(Arena *arena, const AffineForm *form) {
+    return arena_copy(arena, form, offsetof(AffineForm, terms) + form->n * sizeof *form->terms);
+}
+
+static void find_forms(Rewriting *rewriting, Affine *affine) {
+    for (ValueId id = 0; id < program_count(rewriting->from); id++) {
+        const Value *value = program_value(rewriting->from, id);
+        Weights weights;
+        if (!rewriting->reached[id] || !weights_of(rewriting->from, value, &weights))
+            continue;
+        AffineForm form = form_of(affine, rewriting->from, value, &weights);
+        affine->forms[id] = keep_form(&rewriting->scratch, &form);
+        affine->replaced[id] = !affine->inner[id] && form.depth >= form.n + SAVED_LEAST &&
+                               has_shape(rewriting->from, &form, value->shape);
+    }
+}
+
+/* The steps of a chain are not needed any more. */
+static void take_back(Rewriting *rewriting, const Affine *affine) {
+    bool *reached = rewriting->reached;
+    uint32_t count = program_count(rewriting->from);
+    memset(reached, false, count);
+    for (uint32_t i = 0; i < rewriting->n_roots; i++)
+        reached[rewriting->roots[i].value] = true;
+    for (ValueId id = count; id-- > 0;) {
+        const Value *value = program_value(rewriting->from, id);
+        const AffineForm *form = affine->forms[id];
+        for (uint32_t i = 0; reached[id] && affine->replaced[id] && i < form->n; i++)
+            reached[form->terms[i].value] |= form->terms[i].factor != 0;
+        for (uint32_t i = 0; reached[id] && !affine->replaced[id] && i < value->n_operands; i++)
+            reached[program_operand(rewriting->from, value, i)] = true;
+    }
+}
+
 static void affine_begin(Rewriting *rewriting) {
     Affine *affine = arena_new(&rewriting->scratch, Affine);
     uint32_t count = program_count(rewriting->from);
-    affine->forms = arena_array(&rewriting->scratch, AffineForm, count);
+    affine->forms = arena_array(&rewriting->scratch, const AffineForm *, count);
     affine->inner = arena_array(&rewriting->scratch, bool, count);
-    mark_inner(rewriting, affine);
+    affine->replaced = arena_array(&rewriting->scratch, bool, count);
     rewriting->state = affine;
+    mark_inner(rewriting, affine);
+    find_forms(rewriting, affine);
+    take_back(rewriting, affine);
 }
 
 /* A weighted sum takes an operation for each of its terms. */
 ValueId rewrite_affine(Rewriting *rewriting, ValueId id) {
     if (rewriting->state == NULL)
         affine_begin(rewriting);
-    Affine *affine = rewriting->state;
-    const Value *value = program_value(rewriting->from, id);
-    Weights weights;
-    if (!weights_of(rewriting->from, value, &weights))
-        return rewrite_copy(rewriting, id);
-    AffineForm *form = &affine->forms[id];
-    *form = form_of(rewriting, value, &weights);
-    ValueId sum = VALUE_NONE;
-    if (!affine->inner[id] && form->depth >= form->n + SAVED_LEAST)
-        sum = add_up(rewriting->to, form);
-    bool whole = sum != VALUE_NONE && program_value(rewriting->to, sum)->shape == value->shape;
-    return whole ? sum : rewrite_copy(rewriting, id);
+    const Affine *affine = rewriting->state;
+    return affine->replaced[id] ? add_up(rewriting, affine->forms[id])
+                                : rewrite_copy(rewriting, id);
 }

@@ -37,7 +37,7 @@ typedef struct Rewriting {
     Program *to;
     ValueId *values; /* of `from`, as they are in `to`; VALUE_NONE: not reached yet */
     Compute compute;
-    const bool *reached; /* of `from`, by the roots */
+    bool *reached; /* of `from`, by the roots; a rewrite may take back what it needs no more */
     const RootSpec *roots;
     uint32_t n_roots;
     uint64_t work; /* done so far, where a rewrite has to keep within bounds */
