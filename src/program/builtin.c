@@ -183,7 +183,7 @@ static int find_formal(const Formals *formals, Text name) {
 static bool bind_arguments(Call *call, const Builtin *builtin, Term *failure) {
     const Formals *formals = &directory.formals[builtin - builtins];
     Lower *lower = call->lower;
-    Term *rest = arena_array(lower->arena, Term, call->ast->n_items + 1);
+    Term *rest = formals->variadic ? arena_array(lower->arena, Term, call->ast->n_items + 1) : NULL;
     *failure = term_null;
     for (uint32_t i = 0; i < PARAMETER_LIMIT; i++)
         call->arguments[i] = term_null;
@@ -199,7 +199,8 @@ static bool bind_arguments(Call *call, const Builtin *builtin, Term *failure) {
         Term term = lower_expression(lower, argument->a);
         if (term.kind == TERM_POISON || (term.kind == TERM_ABSENT && failure->kind != TERM_POISON))
             *failure = term;
-        rest[i] = term;
+        if (rest != NULL)
+            rest[i] = term;
         if ((uint32_t)at < PARAMETER_LIMIT) {
             call->arguments[at] = term;
             call->given[at] = argument->a;

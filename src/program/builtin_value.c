@@ -155,6 +155,11 @@ Term builtin_known(Call *call) {
     return term_bool(call->arguments[0].kind == TERM_NUMBER);
 }
 
+static bool close_numbers(double a, double b, double relative, double absolute) {
+    double larger = fmax(fabs(a), fabs(b));
+    return a == b || (isfinite(larger) && fabs(a - b) <= fmax(relative * larger, absolute));
+}
+
 /* Equal, or both finite and |a - b| <= max(relative * max(|a|, |b|), absolute) */
 Term builtin_isclose(Call *call) {
     Lower *lower = call->lower;
@@ -164,6 +169,9 @@ Term builtin_isclose(Call *call) {
         call->arguments[2].kind == TERM_NULL ? term_number(1e-9, NUMBER_FLOAT) : call->arguments[2];
     Term absolute =
         call->arguments[3].kind == TERM_NULL ? term_number(0, NUMBER_FLOAT) : call->arguments[3];
+    if (a.kind == TERM_NUMBER && b.kind == TERM_NUMBER && relative.kind == TERM_NUMBER &&
+        absolute.kind == TERM_NUMBER)
+        return term_bool(close_numbers(a.number, b.number, relative.number, absolute.number));
     Term larger =
         map2(lower, OP_MAX, map1(lower, OP_ABS, a, span), map1(lower, OP_ABS, b, span), span);
     Term bound = map2(lower, OP_MAX, map2(lower, OP_MUL, relative, larger, span), absolute, span);

@@ -133,23 +133,8 @@ static bool is_conversion(const Node *node) {
     return node->kind == NODE_CALL && node->method->rules != NULL;
 }
 
-/* Whether a body asks of which component the key is. */
-static bool asks_component(const Ast *ast) {
-    for (; ast != NULL; ast = ast->a) {
-        if (ast->kind == AST_NAME && text_equal(ast->text, TEXT("in_component")))
-            return true;
-        for (uint32_t i = 0; i < ast->n_items; i++)
-            if (asks_component(ast->items[i]))
-                return true;
-        if (asks_component(ast->b) || asks_component(ast->c))
-            return true;
-    }
-    return false;
-}
-
 static bool tells_components_apart(const Node *node) {
-    return node->kind == NODE_CALL && node->method->body != NULL &&
-           asks_component(node->method->body);
+    return node->kind == NODE_CALL && node->method->asks_component;
 }
 
 static bool is_key_leaf(const Node *node) {
@@ -609,6 +594,7 @@ bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const Key
                    .call = NODE_NONE};
     Term *terms = arena_array(arena, Term, region->n_roots + 1);
     uint32_t slot = 0;
+    program_reserve(program, region->n_nodes);
     bool ok = evaluate_region(&state, region, key, &slot, terms);
     for (uint32_t i = 0; i < region->n_roots; i++) {
         lowering->roots[i] = (LowerRoot){.node = region->roots[i]};

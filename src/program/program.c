@@ -46,6 +46,12 @@ Program *program_like(Arena *arena, const Program *model) {
     return program;
 }
 
+void program_reserve(Program *program, size_t values) {
+    vector_reserve(&program->values, values);
+    vector_reserve(&program->operands, values);
+    index_reserve(&program->value_index, values);
+}
+
 void program_free(Program *program) {
     vector_free(&program->values);
     vector_free(&program->operands);

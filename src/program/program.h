@@ -77,6 +77,8 @@ Program *program_new(Arena *arena, const Shape *key);
 /* An empty program whose shapes have the same numbers as those of MODEL, asked for what MODEL was.
  */
 Program *program_like(Arena *arena, const Program *model);
+/* Room for that many more values, so that a large program is not moved while it grows. */
+void program_reserve(Program *program, size_t values);
 void program_free(Program *program); /* what is not in the arena */
 
 /* Dimensions. Asking for those of shape 1 makes the program one for this very shape

@@ -233,6 +233,20 @@ static void read_conversion(SignatureReader *reader, Method *method, const Ast *
     method->config = method->keys_any ? TEXT("") : syntax->b->text;
 }
 
+/* Whether a body asks of which component the key is. */
+static bool asks_component(const Ast *ast) {
+    for (; ast != NULL; ast = ast->a) {
+        if (ast->kind == AST_NAME && text_equal(ast->text, TEXT("in_component")))
+            return true;
+        for (uint32_t i = 0; i < ast->n_items; i++)
+            if (asks_component(ast->items[i]))
+                return true;
+        if (asks_component(ast->b) || asks_component(ast->c))
+            return true;
+    }
+    return false;
+}
+
 static const Method *read_method(Library *library, const Ast *syntax, const Scope *scope) {
     SignatureReader reader = {.library = library};
     Method *method = arena_new(library->arena, Method);
@@ -254,6 +268,7 @@ static const Method *read_method(Library *library, const Ast *syntax, const Scop
         method->spaces = result.spaces;
         method->symbol = result.symbol;
         method->config = result.config;
+        method->asks_component = asks_component(method->body);
     }
     return method;
 }

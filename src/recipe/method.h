@@ -43,6 +43,7 @@ typedef struct Method {
     const struct Scope *scope; /* where names in the body are looked up */
     const Ast *syntax;         /* the whole definition, for messages and `mecha methods` */
     bool keys_any;             /* a conversion to every config */
+    bool asks_component;       /* its body asks of which component a key is: in_component(…) */
 } Method;
 
 /* The parameter that operand I of a call with N_OPERANDS operands belongs to. */

@@ -213,6 +213,27 @@ static SetId common_keys(KeySolver *solver, NodeId id, const SetId *sets, bool b
     return common;
 }
 
+static bool same_body(const void *context, const void *wanted, uint32_t item) {
+    const BodySet *a = &((const KeySolver *)context)->bodies.items[item], *b = wanted;
+    return a->method == b->method && memcmp(a->parameters, b->parameters,
+                                            a->method->n_parameters * sizeof *a->parameters) == 0;
+}
+
+/* A body is read once for all calls whose operands have the same keys. */
+static SetId body_keys(KeySolver *solver, const Method *method, const SetId *parameters) {
+    BodySet wanted = {.method = method, .parameters = parameters};
+    size_t size = method->n_parameters * sizeof *parameters;
+    uint64_t hash = XXH3_64bits_withSeed(parameters, size, (uint64_t)(uintptr_t)method);
+    uint32_t found = index_find(&solver->by_body, hash, same_body, solver, &wanted);
+    if (found != INDEX_NONE)
+        return solver->bodies.items[found].result;
+    wanted.parameters = arena_copy(solver->arena, parameters, size);
+    wanted.result = keys_of_body(solver, method, parameters);
+    index_add(&solver->by_body, hash, (uint32_t)solver->bodies.count);
+    vector_push(&solver->bodies, wanted);
+    return wanted.result;
+}
+
 /* Structural keys are those that all operands share, whatever the method would make of the others,
  * as in sd-mecha; with a config, the method decides. Constants have every key. */
 static SetId call_keys(KeySolver *solver, NodeId id, const SetId *sets) {
@@ -227,7 +248,7 @@ static SetId call_keys(KeySolver *solver, NodeId id, const SetId *sets) {
             parameters[p] = keys_combine(solver, parameters[p],
                                          sets[graph_operands(solver->graph, id)[i]], true);
     }
-    return keys_of_body(solver, method, parameters);
+    return body_keys(solver, method, parameters);
 }
 
 /* ---- conversions ---- */
@@ -405,6 +426,8 @@ static void solver_free(KeySolver *solver) {
     vector_free(&solver->combined);
     index_free(&solver->by_content);
     index_free(&solver->by_operands);
+    vector_free(&solver->bodies);
+    index_free(&solver->by_body);
 }
 
 static KeySolver *new_solvers(Arena *arena, Diags *diags, Solved *solved,

@@ -13,6 +13,13 @@ typedef struct Combined {
     SetId result;
 } Combined;
 
+/* What the body of a method makes of the sets of its parameters. */
+typedef struct BodySet {
+    const Method *method;
+    const SetId *parameters;
+    SetId result;
+} BodySet;
+
 /* The sets of one domain. */
 typedef struct KeySolver {
     const SolveOptions *options;
@@ -27,6 +34,8 @@ typedef struct KeySolver {
     HashIndex by_content;
     VECTOR(Combined) combined;
     HashIndex by_operands;
+    VECTOR(BodySet) bodies;
+    HashIndex by_body;
 } KeySolver;
 
 /* What both sets have, or either. */
