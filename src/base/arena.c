@@ -7,7 +7,12 @@
 #include <unistd.h>
 
 /* Chunks double, up to a few huge pages, so that large recipes cost few page faults. */
-enum { FIRST_CHUNK = 64 * 1024, HUGE_PAGE = 2 << 20, LARGEST_CHUNK = 4 * HUGE_PAGE, ALIGNMENT = 16 };
+enum {
+    FIRST_CHUNK = 64 * 1024,
+    HUGE_PAGE = 2 << 20,
+    LARGEST_CHUNK = 4 * HUGE_PAGE,
+    ALIGNMENT = 16
+};
 
 struct ArenaChunk {
     ArenaChunk *older;

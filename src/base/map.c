@@ -25,9 +25,9 @@ static void place(HashIndex *index, uint64_t hash, uint32_t item) {
     index->hashes[at] = hash;
 }
 
-static void grow(HashIndex *index) {
+static void set_capacity(HashIndex *index, size_t capacity) {
     HashIndex old = *index;
-    index->capacity = old.capacity == 0 ? 16 : old.capacity * 2;
+    index->capacity = capacity;
     index->slots = memory_zeroed(memory_size(index->capacity, sizeof *index->slots));
     index->hashes = memory_grow(NULL, memory_size(index->capacity, sizeof *index->hashes));
     for (size_t i = 0; i < old.capacity; i++)
@@ -37,9 +37,16 @@ static void grow(HashIndex *index) {
     free(old.hashes);
 }
 
+void index_reserve(HashIndex *index, size_t count) {
+    size_t capacity = index->capacity < 16 ? 16 : index->capacity;
+    while (count > capacity / 4 * 3)
+        capacity *= 2;
+    if (capacity != index->capacity)
+        set_capacity(index, capacity);
+}
+
 void index_add(HashIndex *index, uint64_t hash, uint32_t item) {
-    if (index->count + 1 > index->capacity / 4 * 3)
-        grow(index);
+    index_reserve(index, index->count + 1);
     place(index, hash, item);
     index->count++;
 }

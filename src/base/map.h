@@ -30,6 +30,8 @@ typedef bool IndexEqual(const void *context, const void *wanted, uint32_t item);
 /* The item with HASH for which EQUAL(context, wanted, item) holds, or INDEX_NONE. */
 uint32_t index_find(const HashIndex *index, uint64_t hash, IndexEqual *equal, const void *context,
                     const void *wanted);
+/* Room for COUNT items, so that it need not grow until then. */
+void index_reserve(HashIndex *index, size_t count);
 /* ITEM must not be there yet. */
 void index_add(HashIndex *index, uint64_t hash, uint32_t item);
 void index_free(HashIndex *index);

@@ -41,14 +41,14 @@ void diags_free(Diags *diags) {
 uint32_t diags_source(Diags *diags, Text name, Text text) {
     Source source = {.name = text_copy(&diags->arena, name),
                      .text = text_copy(&diags->arena, text)};
-    uint32_t n_lines = 1;
-    for (size_t i = 0; i < text.size; i++)
-        n_lines += text.data[i] == '\n';
-    source.lines = arena_array(&diags->arena, uint32_t, n_lines);
-    for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] == '\n')
-            source.lines[++source.n_lines] = (uint32_t)i + 1;
-    source.n_lines = n_lines;
+    VECTOR(uint32_t) lines = {0};
+    vector_push(&lines, 0);
+    const char *end = text.data + text.size;
+    for (const char *at = text.data; (at = memchr(at, '\n', (size_t)(end - at))) != NULL;)
+        vector_push(&lines, (uint32_t)(++at - text.data));
+    source.n_lines = (uint32_t)lines.count;
+    source.lines = arena_copy(&diags->arena, lines.items, lines.count * sizeof *lines.items);
+    vector_free(&lines);
     vector_push(&diags->sources, source);
     return (uint32_t)diags->sources.count;
 }

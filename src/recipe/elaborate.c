@@ -16,7 +16,8 @@
 enum {
     EXPANSION_LIMIT = 100, /* functions calling functions */
     ITEMS_LIMIT = 1000000, /* of one list */
-    STEPS_LIMIT = 5000000  /* expressions evaluated and items listed: bounds time and memory */
+    STEPS_LIMIT = 5000000, /* expressions evaluated and items listed: bounds time and memory */
+    BYTES_PER_NODE = 12,   /* of a recipe's text, at a guess */
 };
 
 /* ---- values of the language ---- */
@@ -1361,6 +1362,7 @@ Recipe *elaborate(Arena *arena, Diags *diags, Library *library, uint32_t source,
     recipe->folder = options->folder;
     size_t errors = diag_errors(diags);
     const Source *text = diags_find(diags, source);
+    graph_reserve(recipe->graph, text->text.size / BYTES_PER_NODE);
     Elaborator elaborator = {.arena = arena,
                              .diags = diags,
                              .build = recipe->build,

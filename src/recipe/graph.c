@@ -4,6 +4,7 @@
 #include "base/vector.h"
 
 #include <string.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 struct Graph {
@@ -17,6 +18,12 @@ Graph *graph_new(Arena *arena) {
     Graph *graph = arena_new(arena, Graph);
     graph->arena = arena;
     return graph;
+}
+
+void graph_reserve(Graph *graph, size_t nodes) {
+    vector_reserve(&graph->nodes, nodes);
+    vector_reserve(&graph->operands, nodes);
+    index_reserve(&graph->index, nodes);
 }
 
 void graph_free(Graph *graph) {

@@ -55,6 +55,9 @@ typedef struct Graph Graph;
 Graph *graph_new(Arena *arena);
 void graph_free(Graph *graph); /* what is not in the arena */
 
+/* Room for that many more nodes, so that a large graph is not moved while it grows. */
+void graph_reserve(Graph *graph, size_t nodes);
+
 uint32_t graph_count(const Graph *graph);
 const Node *graph_node(const Graph *graph, NodeId id);
 const NodeId *graph_operands(const Graph *graph, NodeId id);

@@ -54,8 +54,8 @@ typedef enum AstKind {
     AST_SAVE,     /* save a to b, items: AST_ARGUMENT options */
     AST_CONFIG,   /* config a (AST_STRING) items: AST_ATTRIBUTE, b: AST_BLOCK of items */
     AST_TEMPLATE, /* template text(items: AST_FORMAL) b: AST_BLOCK of items */
-    AST_CONVERSION, /* conversion text from a to b (items: AST_FORMAL) -> b->b c: AST_BLOCK of items;
-                       text may be empty; b->b is an AST_TYPE or NULL */
+    AST_CONVERSION, /* conversion text from a to b (items: AST_FORMAL) -> b->b c: AST_BLOCK of
+                       items; text may be empty; b->b is an AST_TYPE or NULL */
     AST_RULE,       /* a (AST_STRING pattern or AST_LIST of them) = b */
     AST_FILE,       /* items: statements; integer: the version pinned by `mecha 1`, or 0 */
     /* items of configs and templates; those of conversions are AST_BIND, AST_RULE, AST_EACH,
@@ -67,7 +67,8 @@ typedef enum AstKind {
                       AST_ATTRIBUTE, a dtype among them */
     AST_EACH,      /* for text in a (AST_RANGE, or a list) b: AST_BLOCK */
     AST_WHEN,      /* if a b: AST_BLOCK else c: AST_BLOCK, AST_WHEN or NULL */
-    AST_ATTRIBUTE, /* text: `dtype`, `alias`, `block`, `dots` (a: AST_STRING) or `optional` (no a) */
+    AST_ATTRIBUTE, /* text: `dtype`, `alias`, `block`, `dots` (a: AST_STRING) or `optional` (no a)
+                    */
     AST_ERROR      /* what could not be parsed; said already */
 } AstKind;
 
@@ -92,11 +93,12 @@ typedef enum AstOp {
 
 typedef struct Ast Ast;
 struct Ast {
-    AstKind kind;
-    AstOp op;
-    bool variadic, optional;
-    bool grouped;   /* stands in parentheses, which its span includes */
-    uint16_t depth; /* how deep it nests; at most NESTING_LIMIT */
+    AstKind kind : 8; /* (large recipes have many trees: these are packed) */
+    AstOp op : 8;
+    bool variadic : 1, optional : 1;
+    bool grouped : 1; /* stands in parentheses, which its span includes */
+    uint16_t depth;   /* how deep it nests; at most NESTING_LIMIT */
+    uint32_t n_items;
     Span span;      /* all of it */
     Span name_span; /* of `text`, where it is a name */
     Text text;      /* name, decoded string; of numbers: as written */
@@ -106,7 +108,6 @@ struct Ast {
     int64_t integer;
     Ast *a, *b, *c;
     Ast **items;
-    uint32_t n_items;
     Ast *next; /* while the parser gathers items */
 };
 

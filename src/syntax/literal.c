@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CODE_POINT_LIMIT = 0x10FFFF, NUMBER_ROOM = 64 };
+enum { CODE_POINT_LIMIT = 0x10FFFF, NUMBER_ROOM = 64, EXACT_DIGITS = 15 };
 
 typedef struct Decoder {
     Arena *arena;
@@ -124,7 +124,29 @@ static char *plain_digits(Text written, char *room) {
     return out;
 }
 
+/* A few digits with a point among them are a quotient of two integers that doubles hold exactly. */
+static bool short_number(Text written, double *value) {
+    static const double powers[EXACT_DIGITS + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    uint64_t digits = 0;
+    size_t behind = 0;
+    bool point = false;
+    for (size_t i = 0; i < written.size; i++) {
+        char c = written.data[i];
+        if (written.size > EXACT_DIGITS || (c == '.' ? point : c < '0' || c > '9'))
+            return false;
+        behind += point;
+        point |= c == '.';
+        digits = c == '.' ? digits : digits * 10 + (uint64_t)(c - '0');
+    }
+    *value = (double)digits / powers[behind];
+    return true;
+}
+
 double literal_number(Text written) {
+    double exact;
+    if (short_number(written, &exact))
+        return exact;
     char room[NUMBER_ROOM];
     char *digits = plain_digits(written, room);
     double value = strtod(digits, NULL);

@@ -77,7 +77,7 @@ static Text name_text(Parser *parser, Token token) {
     if (text.size > NAME_LIMIT)
         diag_error(parser->diags, token_span(parser, token),
                    "a name of %zu bytes: %d are the limit", text.size, NAME_LIMIT);
-    return text_copy(parser->arena, text);
+    return text;
 }
 
 void node_name(Parser *parser, Ast *node, Token name) {
@@ -97,7 +97,7 @@ Ast *tree_bool(Parser *parser, Token token, bool value) {
 
 Ast *tree_int(Parser *parser, Token token) {
     Ast *node = node_new(parser, AST_INT, token_span(parser, token));
-    node->text = text_copy(parser->arena, layout_text(&parser->layout, token));
+    node->text = layout_text(&parser->layout, token);
     node->number = literal_number(node->text);
     if (!literal_integer(node->text, &node->integer)) {
         diag_error(parser->diags, node->span, "this integer exceeds 64 bits");
@@ -108,7 +108,7 @@ Ast *tree_int(Parser *parser, Token token) {
 
 Ast *tree_float(Parser *parser, Token token) {
     Ast *node = node_new(parser, AST_FLOAT, token_span(parser, token));
-    node->text = text_copy(parser->arena, layout_text(&parser->layout, token));
+    node->text = layout_text(&parser->layout, token);
     node->number = literal_number(node->text);
     return node;
 }

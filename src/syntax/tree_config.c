@@ -184,7 +184,7 @@ Ast *tree_when(Parser *parser, Token keyword, Ast *condition, Ast *yes, Ast *no)
 
 Ast *tree_attribute(Parser *parser, Token keyword, const Token *value) {
     Ast *node = node_new(parser, AST_ATTRIBUTE, token_span(parser, keyword));
-    node->text = text_copy(parser->arena, layout_text(&parser->layout, keyword));
+    node->text = layout_text(&parser->layout, keyword);
     node->name_span = node->span;
     if (value) {
         node->a = tree_string(parser, *value);
