@@ -181,7 +181,10 @@ static Program *rewrite_round(Arena *arena, Program *program, const Program *cal
             program_free(program);
         program = next;
     }
-    return program;
+    /* Where none has anything to do, as with no values at all, the first one makes a copy. */
+    return program != NULL
+               ? program
+               : rewrite_apply(arena, callers, &rewrites[0], roots, n_roots, compute);
 }
 
 PassList *optimise(Arena *arena, const Program *program, const RootSpec *roots, uint32_t n_roots,

@@ -188,14 +188,34 @@ static void read_type(SignatureReader *reader, const Ast *type, Parameter *param
         parameter->config = type->a->text;
 }
 
+static bool is_literal(const Ast *value) {
+    bool negative = value->kind == AST_UNARY && value->op == AST_NEG;
+    if (negative)
+        value = value->a;
+    bool number = value->kind == AST_INT || value->kind == AST_FLOAT;
+    return number || (!negative && (value->kind == AST_NULL || value->kind == AST_BOOL ||
+                                    value->kind == AST_STRING));
+}
+
+/* The default of a parameter; null after a message where it is none. */
+static const Ast *read_default(SignatureReader *reader, const Ast *formal) {
+    static const Ast null = {.kind = AST_NULL};
+    if (formal->a == NULL || is_literal(formal->a))
+        return formal->a;
+    if (formal->a->kind != AST_ERROR)
+        diag_error(
+            reader->library->diags, formal->a->span,
+            "the default of a method's parameter is a number, a string, true, false or null");
+    return &null;
+}
+
 static void read_formal(SignatureReader *reader, const Ast *formal, Parameter *parameter) {
     read_type(reader, formal->b, parameter);
     parameter->name = formal->text;
     parameter->span = formal->name_span;
     parameter->variadic = formal->variadic;
-    parameter->fallback = formal->a;
-    bool null_default = formal->a != NULL && formal->a->kind == AST_NULL;
-    parameter->optional |= null_default;
+    parameter->fallback = read_default(reader, formal);
+    parameter->optional |= parameter->fallback != NULL && parameter->fallback->kind == AST_NULL;
 }
 
 static void check_formal(const Library *library, const Ast *syntax, uint32_t i) {
