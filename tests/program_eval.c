@@ -275,8 +275,25 @@ static uint64_t count_at(const Machine *machine, bool row) {
     return row ? machine->count / machine->pass->row_length : machine->count;
 }
 
+static double product_element(const Machine *machine, const Product *product, uint64_t at) {
+    const double *left = machine->buffers[product->left], *right = machine->buffers[product->right];
+    uint64_t row = at / product->columns, column = at % product->columns;
+    double sum = 0;
+    for (uint64_t k = 0; k < product->inner; k++)
+        sum += left[product->left_transposed ? k * product->rows + row : row * product->inner + k] *
+               right[product->right_transposed ? column * product->inner + k
+                                               : k * product->columns + column];
+    return sum;
+}
+
 static void run_load(const Machine *machine, const TileInstr *instr, double *dst) {
     const Access *access = &machine->pass->accesses[instr->index];
+    if (access->kind == PLACE_PRODUCT) {
+        for (uint64_t i = 0; i < machine->count; i++)
+            dst[i] = product_element(machine, &machine->pass->products[access->index],
+                                     access->offset + i);
+        return;
+    }
     const double *place = access->kind == PLACE_LEAF ? machine->input->leaves[access->index]
                                                      : machine->buffers[access->index];
     for (uint64_t i = 0; i < count_at(machine, instr->row); i++)

@@ -313,6 +313,43 @@ START_TEST(whole_primitives_stand_between_passes) {
 }
 END_TEST
 
+/* Only the factors are held: neither a scaling nor a base to add to makes a pass more. */
+START_TEST(products_of_small_rank_are_made_where_they_are_loaded) {
+    Fused fused = fuse_text("%0 = leaf 0 f32 : [6, 2]\n"
+                            "%1 = leaf 1 f32 : [2, 8]\n"
+                            "%2 = leaf 2 f32 : [6, 8]\n"
+                            "%3 = whole matmul %0 %1\n"
+                            "%4 = part 0 %3 : [6, 8]\n"
+                            "%5 = add %2 %4 : [6, 8]\n"
+                            "roots %5\n");
+    ck_assert_uint_eq(fused.passes->n_passes, 3);
+    ck_assert_uint_eq(fused.passes->n_buffers, 2);
+    const Pass *last = &fused.passes->passes[2];
+    ck_assert_uint_eq(last->n_products, 1);
+    ck_assert_uint_eq(last->products[0].rows, 6);
+    ck_assert_uint_eq(last->products[0].columns, 8);
+    ck_assert_uint_eq(last->products[0].inner, 2);
+    fused_free(&fused);
+}
+END_TEST
+
+/* Rows of a transposed product are columns of it: what lies apart is held. */
+START_TEST(products_that_are_seen_otherwise_are_held) {
+    Fused fused = fuse_text("%0 = leaf 0 f32 : [6, 2]\n"
+                            "%1 = leaf 1 f32 : [2, 8]\n"
+                            "%2 = leaf 2 f32 : [8, 6]\n"
+                            "%3 = whole matmul %0 %1\n"
+                            "%4 = part 0 %3 : [6, 8]\n"
+                            "%5 = permute 1,0 %4 : [8, 6]\n"
+                            "%6 = add %2 %5 : [8, 6]\n"
+                            "roots %6\n");
+    ck_assert_uint_eq(fused.passes->n_passes, 4);
+    ck_assert_uint_eq(fused.passes->passes[2].n_products, 1);
+    ck_assert_uint_eq(fused.passes->n_buffers, 3);
+    fused_free(&fused);
+}
+END_TEST
+
 /* What only one outcome of a condition needs is left out with the other; what both need is not. */
 START_TEST(passes_for_what_is_not_chosen_are_guarded) {
     Fused fused = fuse_text("%0 = leaf 0 f32 : [4, 4]\n"
@@ -412,6 +449,8 @@ Suite *fuse_suite(void) {
     tcase_add_test(tests, chains_of_reductions_stay_linear);
     tcase_add_test(tests, a_selection_is_repeated_without_the_rest);
     tcase_add_test(tests, whole_primitives_stand_between_passes);
+    tcase_add_test(tests, products_of_small_rank_are_made_where_they_are_loaded);
+    tcase_add_test(tests, products_that_are_seen_otherwise_are_held);
     tcase_add_test(tests, passes_for_what_is_not_chosen_are_guarded);
     tcase_add_test(tests, views_need_no_buffers);
     tcase_add_test(tests, long_rows_are_cut);

@@ -1,5 +1,6 @@
 #include "exec/tile.h"
 
+#include "exec/product.h"
 #include "exec/view.h"
 
 #include <assert.h>
@@ -108,11 +109,13 @@ typedef struct Work {
     Block *blocks;        /* by access; only outputs have one */
     unsigned char *block_bytes;
     size_t block_size;
+    ProductBlock *products;  /* by number */
     Accumulator *reductions; /* of this chunk; NULL in a sample */
     size_t bytes;            /* of memory, all in all */
 
     /* the tile at hand */
     uint64_t begin, row;         /* its first element and row */
+    uint64_t end;                /* up to which tiles follow one another, or less than its end */
     size_t n, n_rows;            /* elements and rows */
     size_t groups, lines, width; /* COLUMNS: it holds [groups, lines, width] */
 } Work;
@@ -128,6 +131,17 @@ static unsigned char *place(Work *work, unsigned char *memory, size_t bytes) {
     unsigned char *at = memory == NULL ? NULL : memory + work->bytes;
     work->bytes += round_up(bytes, ALIGNMENT);
     return at;
+}
+
+static void lay_out_products(Work *work, const Pass *pass, unsigned char *memory) {
+    work->products =
+        (ProductBlock *)(void *)place(work, memory, pass->n_products * sizeof(ProductBlock));
+    for (uint32_t i = 0; i < pass->n_products; i++) {
+        unsigned char *elements =
+            place(work, memory, product_block_elements(&pass->products[i]) * work->size);
+        if (memory != NULL)
+            work->products[i] = (ProductBlock){.elements = elements};
+    }
 }
 
 /* Where everything is in MEMORY; NULL: only how much it is. */
@@ -149,6 +163,7 @@ static Work work_lay_out(const Pass *pass, const Cut *cut, Compute compute, unsi
         work.block_size = at_least(BLOCK_BUDGET / n / ALIGNMENT * ALIGNMENT, BLOCK_LEAST);
         work.block_bytes = place(&work, memory, n * work.block_size);
     }
+    lay_out_products(&work, pass, memory);
     return work;
 }
 
@@ -229,9 +244,20 @@ static const void *second_operand(const Work *work, const TileInstr *instr, Redu
 
 /* --- Loads and stores ----------------------------------------------------------------------- */
 
+static void load_product(Work *work, const Access *access, void *dst) {
+    const Frame *frame = work->frame;
+    ProductSource source = {work->table, frame->buffers, work->size};
+    product_load(&work->products[access->index], &source, &frame->pass->products[access->index],
+                 access->offset + work->begin, work->n, access->offset + work->end, dst);
+}
+
 static void run_load(Work *work, const TileInstr *instr) {
     const Frame *frame = work->frame;
     const Access *access = &frame->pass->accesses[instr->index];
+    if (access->kind == PLACE_PRODUCT) {
+        load_product(work, access, destination(work, instr));
+        return;
+    }
     bool leaf = access->kind == PLACE_LEAF;
     const void *data =
         leaf ? frame->task->leaves[access->index]->data : frame->buffers[access->index];
@@ -561,7 +587,10 @@ static void selections_end(const Work *work) {
 }
 
 static void run_range(Work *work, Code code, uint64_t begin, uint64_t end) {
+    const Pass *pass = work->frame->pass;
     uint64_t step = work->frame->cut.tile_units;
+    if (pass->order != ORDER_COLUMNS)
+        work->end = end * unit_elements(pass, &work->frame->cut);
     for (uint64_t unit = begin; unit < end; unit += step)
         run_tile(work, code, unit, end - unit < step ? end : unit + step);
 }

@@ -491,6 +491,8 @@ static void NAME(normal)(void *to, uint64_t seed, uint64_t key, uint64_t first, 
         dst[i] = (real)draw_normal(start, first + i);
 }
 
+#include "kernel/product.h"
+
 #define LOOPS_1(id)                                                                                \
     { NAME(map_##id##_0) }
 #define LOOPS_2(id)                                                                                \
@@ -525,6 +527,7 @@ static const KernelTable NAME(table) = {
     .histogram = NAME(histogram),
     .bracket = NAME(bracket),
     .iota = NAME(iota),
+    .product = NAME(product),
     .uniform = NAME(uniform),
     .normal = NAME(normal),
 };

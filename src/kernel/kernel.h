@@ -106,6 +106,18 @@ typedef void IotaLoop(void *dst, double start, size_t n);
  * (Box and Muller), in float rounded to nearest. The formulas are in kernel/random.h. */
 typedef void RandomLoop(void *dst, uint64_t seed, uint64_t key, uint64_t first, size_t n);
 
+/* A matrix product by its factors: element (i, k) of the left one is at i * left_steps[0] + k *
+ * left_steps[1], element (k, j) of the right one at k * right_steps[0] + j * right_steps[1]. */
+enum { PRODUCT_LIMIT = 256 }; /* of the inner dimension */
+typedef struct Factors {
+    const void *left, *right;
+    uint64_t columns, inner;
+    uint64_t left_steps[2], right_steps[2];
+} Factors;
+/* dst[i] = element first + i of the product, row-major; its terms are added one by one, in order.
+ */
+typedef void ProductLoop(void *dst, const Factors *factors, uint64_t first, size_t n);
+
 typedef struct KernelTable {
     MapLoop *map[OP_COUNT][8]; /* by uniform mask; NULL where the mask does not fit the arity, or is
                                   all of it */
@@ -120,6 +132,7 @@ typedef struct KernelTable {
     HistogramLoop *histogram;
     BracketLoop *bracket;
     IotaLoop *iota;
+    ProductLoop *product;
     RandomLoop *uniform, *normal;
 } KernelTable;
 

@@ -49,6 +49,7 @@ typedef struct Emission {
     VECTOR(Reduction) reductions;
     VECTOR(Selection) selections;
     VECTOR(RandomStream) randoms;
+    VECTOR(Product) products;
     VECTOR(UniformInstr) uniforms;
     VECTOR(ValueId) results;
     VECTOR(PassGuard) guards;
@@ -186,7 +187,9 @@ static void walk_draft(Emission *emission, const PassDraft *draft, bool selectio
  * many operations, where holding it in a buffer costs a write and a read. */
 enum { HOLD_LEAVES = 4, HOLD_OPERATIONS = 24, HEAVY_OPERATION = 8 };
 
-static unsigned weight_of(const Value *value) {
+static unsigned weight_of(const Instance *instance, const Value *value) {
+    if (instance->kind == INSTANCE_PRODUCT)
+        return HOLD_OPERATIONS;
     if (value->kind != VALUE_MAP)
         return value->kind == VALUE_RANDOM ? HEAVY_OPERATION : 1;
     switch (value->op) {
@@ -222,7 +225,8 @@ static bool is_expensive(Emission *emission, uint32_t id, const PassDraft *draft
         vector_push(&seen, at);
         const Instance *instance = instance_at(emission, at);
         leaves += instance->kind == INSTANCE_LOAD || instance->kind == INSTANCE_FETCH;
-        operations += instance->kind != INSTANCE_LOAD ? weight_of(value_of(emission, at)) : 0;
+        operations +=
+            instance->kind != INSTANCE_LOAD ? weight_of(instance, value_of(emission, at)) : 0;
         for (uint32_t i = 0; !is_source(emission, at, draft) && i < instance->n_operands; i++)
             vector_push(&open, instance_operand(emission->fusion, instance, i));
     }
@@ -433,6 +437,22 @@ static uint64_t seed_bits(double seed) {
     return seed >= -0x1p63 && seed < 0x1p63 ? (uint64_t)(int64_t)seed : bits;
 }
 
+static uint32_t factor_buffer(Emission *emission, const Instance *instance, uint32_t i) {
+    uint32_t held = instance_operand(emission->fusion, instance, i);
+    touch_buffer(emission, instance_at(emission, held)->buffer);
+    return instance_at(emission, held)->buffer;
+}
+
+static uint32_t add_product(Emission *emission, uint32_t id) {
+    const Fusion *fusion = emission->fusion;
+    const Instance *instance = instance_at(emission, id);
+    vector_push(&emission->products,
+                product_of(fusion->program, fusion->facts[instance->value].base,
+                           factor_buffer(emission, instance, 0),
+                           factor_buffer(emission, instance, 1)));
+    return (uint32_t)(emission->products.count - 1);
+}
+
 /* Where an instance that is loaded lies. */
 static const Access *source_access(Emission *emission, uint32_t id, const PassDraft *draft) {
     Fusion *fusion = emission->fusion;
@@ -445,6 +465,8 @@ static const Access *source_access(Emission *emission, uint32_t id, const PassDr
         const Value *leaf = program_value(fusion->program, facts->base);
         return access_new(fusion, PLACE_LEAF, leaf->slot, leaf->dtype, facts->view);
     }
+    if (instance->kind == INSTANCE_PRODUCT)
+        return access_new(fusion, PLACE_PRODUCT, add_product(emission, id), computed, facts->view);
     const Instance *held = instance_at(emission, instance_operand(fusion, instance, 0));
     const View *view = held->value == instance->value ? NULL : facts->view;
     return access_new(fusion, PLACE_BUFFER, held->buffer, computed, view);
@@ -498,7 +520,7 @@ static void write_instance(Emission *emission, uint32_t step, const PassDraft *d
     uint32_t id = emission->steps.items[step].instance;
     bool row = instance_at(emission, id)->row;
     TileInstr instr = {0};
-    if (is_source(emission, id, draft))
+    if (is_source(emission, id, draft) || instance_at(emission, id)->kind == INSTANCE_PRODUCT)
         write_source(emission, id, draft, &instr);
     else
         write_computed(emission, id, step, &instr);
@@ -594,6 +616,7 @@ static void keep_code(Emission *emission, const TileInstr **code, uint32_t *n_co
 static void start_pass(Emission *emission) {
     emission->code.count = emission->accesses.count = emission->reductions.count = 0;
     emission->selections.count = emission->randoms.count = emission->uniforms.count = 0;
+    emission->products.count = 0;
     emission->results.count = emission->guards.count = 0;
     emission->n_registers[0] = emission->n_registers[1] = 0;
     emission->rows = false;
@@ -612,6 +635,8 @@ static void finish_pass(Emission *emission, Pass *pass) {
     pass->n_selections = (uint32_t)emission->selections.count;
     pass->randoms = KEEP(arena, emission->randoms);
     pass->n_randoms = (uint32_t)emission->randoms.count;
+    pass->products = KEEP(arena, emission->products);
+    pass->n_products = (uint32_t)emission->products.count;
     pass->results = KEEP(arena, emission->results);
     pass->n_results = (uint32_t)emission->results.count;
     pass->guards = KEEP(arena, emission->guards);
@@ -816,6 +841,7 @@ static void emission_free(Emission *emission) {
     vector_free(&emission->reductions);
     vector_free(&emission->selections);
     vector_free(&emission->randoms);
+    vector_free(&emission->products);
     vector_free(&emission->uniforms);
     vector_free(&emission->results);
     vector_free(&emission->guards);

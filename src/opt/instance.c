@@ -250,6 +250,24 @@ static void draft_fetch(Draft *draft, ValueId base) {
     vector_push(&draft->needs, (Request){base, CONTEXT_BUFFER});
 }
 
+/* Elements of a product that lie side by side are made where they are loaded; else it is held. */
+static void draft_product(Fusion *fusion, Draft *draft, ValueId base, const View *view) {
+    bool in_order = true;
+    if (view != NULL) {
+        View merged = *view;
+        view_merge(&merged);
+        in_order = view_contiguous(&merged);
+    }
+    if (draft->row || !in_order || !product_streams(fusion->program, base)) {
+        draft_fetch(draft, base);
+        return;
+    }
+    ValueId whole = operand_of(fusion, base, 0);
+    draft->kind = INSTANCE_PRODUCT;
+    for (uint32_t i = 0; i < 2; i++)
+        vector_push(&draft->needs, (Request){operand_of(fusion, whole, i), CONTEXT_BUFFER});
+}
+
 static void draft_view(Fusion *fusion, Draft *draft, Request request) {
     const Value *value = value_of(fusion, request.value);
     const Facts *facts = &fusion->facts[request.value];
@@ -262,6 +280,8 @@ static void draft_view(Fusion *fusion, Draft *draft, Request request) {
     } else if (!draft->row && facts->expands > 0 && facts->expands == context->row_length) {
         draft->kind = INSTANCE_EXPAND;
         vector_push(&draft->needs, (Request){facts->base, request.context});
+    } else if (value_of(fusion, facts->base)->kind == VALUE_PART) {
+        draft_product(fusion, draft, facts->base, facts->view);
     } else {
         draft_fetch(draft, facts->base);
     }
@@ -301,8 +321,10 @@ static void draft_tile(Fusion *fusion, Draft *draft, Request request) {
             draft_fetch(draft, request.value);
         break;
     case VALUE_CONCAT:
-    case VALUE_PART:
         draft_fetch(draft, request.value);
+        break;
+    case VALUE_PART:
+        draft_product(fusion, draft, request.value, NULL);
         break;
     default:
         assert(is_view(value));
@@ -402,7 +424,7 @@ static void draft_buffer(Fusion *fusion, Draft *draft, ValueId id) {
         draft->kind = INSTANCE_WHOLE;
         for (uint32_t i = 0; i < value->n_operands; i++)
             vector_push(&draft->needs, (Request){operand_of(fusion, id, i), CONTEXT_BUFFER});
-    } else if (value->kind == VALUE_PART) {
+    } else if (value->kind == VALUE_PART && !product_streams(fusion->program, id)) {
         vector_push(&draft->needs, (Request){operand_of(fusion, id, 0), CONTEXT_BUFFER});
     } else if (value->kind == VALUE_REDUCE && value->axis >= 0 && fusion->facts[id].row_own == 0) {
         need_operands(fusion, draft, id, column_context(fusion, value));
@@ -539,7 +561,7 @@ static void add_sinks(Fusion *fusion, Instance *instance, uint32_t id) {
     const Value *value = value_of(fusion, instance->value);
     if (instance->kind == INSTANCE_BUFFER) {
         instance->buffer = buffer_new(fusion, instance->value);
-        if (value->kind != VALUE_PART)
+        if (value->kind != VALUE_PART || product_streams(fusion->program, instance->value))
             instance->level = fill_buffer(fusion, instance);
         instance->level++;
     } else if (instance->kind == INSTANCE_WHOLE) {

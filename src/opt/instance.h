@@ -40,6 +40,7 @@ typedef enum InstanceKind {
     INSTANCE_SAME,     /* its operand, element by element; never an operand */
     INSTANCE_LOAD,     /* a view of a leaf */
     INSTANCE_FETCH,    /* a view of the buffer that is its operand */
+    INSTANCE_PRODUCT,  /* elements in order of a product of the buffers that are its operands */
     INSTANCE_COORDINATE,
     INSTANCE_RANDOM,
     INSTANCE_ROW_REDUCE,
@@ -119,6 +120,11 @@ uint32_t instance_operand(const Fusion *fusion, const Instance *instance, uint32
 uint32_t buffer_new(Fusion *fusion, ValueId value);
 DType compute_dtype(Compute compute);
 Access *access_new(Fusion *fusion, PlaceKind kind, uint32_t index, DType dtype, const View *view);
+
+/* opt/product.c: whether a value is a matrix product that is made where it is loaded, for it costs
+ * less than to hold it; and that product, of these buffers. */
+bool product_streams(const Program *program, ValueId id);
+Product product_of(const Program *program, ValueId id, uint32_t left, uint32_t right);
 
 /* opt/guard.c: when each sink matters. Before anything is held to save time. */
 void find_guards(Fusion *fusion);

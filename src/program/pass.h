@@ -20,17 +20,17 @@
 #include "program/program.h"
 
 /* Where elements come from or go to. */
-typedef enum PlaceKind { PLACE_LEAF, PLACE_BUFFER, PLACE_OUTPUT } PlaceKind;
+typedef enum PlaceKind { PLACE_LEAF, PLACE_BUFFER, PLACE_OUTPUT, PLACE_PRODUCT } PlaceKind;
 
 /* A view: which element of the place belongs to which element of the domain. Elements are counted
  * in row-major order; `dims` have as many as the domain (of a row instruction: as it has rows), but
  * need not be its dimensions. */
 typedef struct Access {
     PlaceKind kind;
-    uint32_t index;  /* leaf slot, buffer or output number */
-    DType dtype;     /* as stored; of a buffer: DTYPE_F32 or DTYPE_F64, the compute type */
+    uint32_t index;  /* leaf slot, buffer or output number, or one of the pass's products */
+    DType dtype;     /* as stored; of a buffer or product: DTYPE_F32 or DTYPE_F64, the compute type */
     bool contiguous; /* element i of the domain (row-major) is element offset + i of the place; the
-                        rest is unset */
+                        rest is unset. Always so of a product. */
     uint64_t offset; /* in elements of the place */
     uint32_t rank;   /* neighbouring dimensions that are one run are merged */
     uint64_t dims[SHAPE_LIMIT];
@@ -84,6 +84,13 @@ typedef struct Selection {
     uint64_t k; /* from 1 */
     uint32_t uniform;
 } Selection;
+
+/* A matrix product of small rank, whose elements are made where they are loaded. */
+typedef struct Product {
+    uint32_t left, right; /* the buffers of its factors, contiguous in the compute type */
+    bool left_transposed, right_transposed;
+    uint64_t rows, columns, inner;
+} Product;
 
 typedef struct RandomStream {
     uint64_t seed;
@@ -154,6 +161,8 @@ typedef struct Pass {
     uint32_t n_selections;
     const RandomStream *randoms;
     uint32_t n_randoms;
+    const Product *products;
+    uint32_t n_products;
 
     uint32_t copy_leaf, copy_output;         /* COPY */
     uint64_t copy_from, copy_to, copy_bytes; /* COPY; copy_bytes == UINT64_MAX: all of the leaf */

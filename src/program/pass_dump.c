@@ -28,8 +28,19 @@ static void dump_shape(const PassList *list, ShapeId shape, Builder *out) {
         shape_print(out, &list->shapes[shape]);
 }
 
-static void dump_access(const Access *access, Builder *out) {
-    static const char *const places[] = {"leaf", "buffer", "output"};
+static void dump_factor(uint32_t buffer, bool transposed, Builder *out) {
+    builder_format(out, " buffer %u%s", buffer, transposed ? " transposed" : "");
+}
+
+static void dump_product(const Product *product, Builder *out) {
+    builder_format(out, " of rank %llu:", (unsigned long long)product->inner);
+    dump_factor(product->left, product->left_transposed, out);
+    builder_add(out, TEXT(" x"));
+    dump_factor(product->right, product->right_transposed, out);
+}
+
+static void dump_access(const Pass *pass, const Access *access, Builder *out) {
+    static const char *const places[] = {"leaf", "buffer", "output", "product"};
     builder_format(out, "%s %u %.*s", places[access->kind], access->index,
                    TEXT_ARG(dtype_info[access->dtype].name));
     if (!access->contiguous) {
@@ -45,6 +56,8 @@ static void dump_access(const Access *access, Builder *out) {
     }
     if (access->offset > 0)
         builder_format(out, " from %llu", (unsigned long long)access->offset);
+    if (access->kind == PLACE_PRODUCT)
+        dump_product(&pass->products[access->index], out);
 }
 
 /* Row-level registers are `w`, those of elements `r`, uniform slots `u`. */
@@ -73,7 +86,7 @@ static void dump_value(const Pass *pass, const TileInstr *instr, Builder *out) {
     switch ((TileOp)instr->op) {
     case TILE_LOAD:
         builder_add(out, TEXT("load "));
-        dump_access(&pass->accesses[instr->index], out);
+        dump_access(pass, &pass->accesses[instr->index], out);
         break;
     case TILE_MAP:
         builder_add(out, op_info[instr->detail].name);
@@ -108,7 +121,7 @@ static void dump_instr(const Pass *pass, const TileInstr *instr, Builder *out) {
         builder_add(out, TEXT("store"));
         dump_sources(instr, 1, out);
         builder_add(out, TEXT(" -> "));
-        dump_access(&pass->accesses[instr->index], out);
+        dump_access(pass, &pass->accesses[instr->index], out);
         break;
     case TILE_REDUCE:
         dump_reduce(instr, pass->reductions[instr->index].kind, out);

@@ -139,6 +139,9 @@ static uint64_t count_of(const Check *check, ShapeId shape) {
 static uint64_t place_count(const Check *check, const Access *access) {
     if (access->kind == PLACE_LEAF)
         return check->leaves[access->index];
+    if (access->kind == PLACE_PRODUCT)
+        return check->pass->products[access->index].rows *
+               check->pass->products[access->index].columns;
     return count_of(check, access->kind == PLACE_BUFFER
                                ? check->passes->buffers[access->index].shape
                                : check->passes->roots[access->index].shape);
@@ -186,6 +189,19 @@ static unsigned sources_of(const TileInstr *instr) {
     }
 }
 
+static const char *product_fault(const Check *check, const Access *access) {
+    if (access->index >= check->pass->n_products)
+        return "there is no such product";
+    const Product *product = &check->pass->products[access->index];
+    const BufferInfo *buffers = check->passes->buffers;
+    if (!check->filled[product->left] || !check->filled[product->right])
+        return "a product is loaded before its factors are filled";
+    if (count_of(check, buffers[product->left].shape) != product->rows * product->inner ||
+        count_of(check, buffers[product->right].shape) != product->inner * product->columns)
+        return "the factors of a product have other sizes";
+    return access->contiguous ? NULL : "a product is loaded out of order";
+}
+
 static const char *place_fault(Check *check, const TileInstr *instr) {
     if (instr->op != TILE_LOAD && instr->op != TILE_STORE)
         return NULL;
@@ -196,6 +212,9 @@ static const char *place_fault(Check *check, const TileInstr *instr) {
         check->stored[access->index] = true;
     if (access->kind == PLACE_BUFFER && instr->op == TILE_LOAD && !check->filled[access->index])
         return "a buffer is loaded before it is filled";
+    const char *fault = access->kind == PLACE_PRODUCT ? product_fault(check, access) : NULL;
+    if (fault != NULL)
+        return fault;
     return access_fault(check, access, instr->row);
 }
 

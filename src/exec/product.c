@@ -1,0 +1,58 @@
+#include "exec/product.h"
+
+#include <string.h>
+
+/* Of a block: few enough to stay in the second cache, unless rows are so long that few of them fit.
+ */
+enum { BLOCK_LEAST = 1 << 16, BLOCK_MOST = 1 << 18, BLOCK_ROWS = 16 };
+
+/* A matrix whose rows are that long, or columns, where it is stored transposed. */
+static void set_steps(uint64_t steps[2], bool transposed, uint64_t length) {
+    steps[transposed] = length;
+    steps[!transposed] = 1;
+}
+
+static Factors factors_of(const ProductSource *source, const Product *product) {
+    Factors factors = {.left = source->buffers[product->left],
+                       .right = source->buffers[product->right],
+                       .columns = product->columns,
+                       .inner = product->inner};
+    set_steps(factors.left_steps, product->left_transposed,
+              product->left_transposed ? product->rows : product->inner);
+    set_steps(factors.right_steps, product->right_transposed,
+              product->right_transposed ? product->inner : product->columns);
+    return factors;
+}
+
+static void fill(ProductBlock *block, const ProductSource *source, const Product *product,
+                 uint64_t begin, uint64_t end) {
+    Factors factors = factors_of(source, product);
+    source->table->product(block->elements, &factors, begin, end - begin);
+    block->begin = begin;
+    block->end = end;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+uint64_t product_block_elements(const Product *product) {
+    uint64_t rows = product->columns * BLOCK_ROWS;
+    return rows < BLOCK_LEAST ? BLOCK_LEAST : smaller(rows, BLOCK_MOST);
+}
+
+void product_load(ProductBlock *block, const ProductSource *source, const Product *product,
+                  uint64_t begin, size_t n, uint64_t end, void *dst) {
+    unsigned char *to = dst;
+    uint64_t last = begin + n;
+    end = end > last ? end : last;
+    while (begin < last) {
+        if (begin < block->begin || begin >= block->end)
+            fill(block, source, product, begin,
+                 smaller(begin + product_block_elements(product), end));
+        uint64_t part = smaller(block->end, last) - begin;
+        memcpy(to, block->elements + (begin - block->begin) * source->size, part * source->size);
+        to += part * source->size;
+        begin += part;
+    }
+}
