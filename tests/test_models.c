@@ -27,6 +27,9 @@ START_TEST(architectures_have_the_known_keys) {
     expect_output("$BUILD/make-models --kind sdxl-unet --list | LC_ALL=C sort | cksum",
                   "2500371439 138937\n");
     expect_output("$BUILD/make-models --kind sdxl-unet --list | wc -l", "1680\n");
+    expect_output("$BUILD/make-models --kind sdxl --list | LC_ALL=C sort | cksum",
+                  "1956565679 202169\n");
+    expect_output("$BUILD/make-models --kind sdxl --list | wc -l", "2515\n");
 }
 END_TEST
 

@@ -25,10 +25,11 @@ folder=/dev/shm/mecha-bench.$$
 status=0
 
 # A row of a table: name, kind and number of models, limits of the ratio and of the memory in MB (- where there is none), the
-# recipe, in which m1, m2, ... are the models.
+# recipe, in which m1, m2, ... are the models. Of a kind that ends in +lora there is a LoRA, too.
 workloads() {
     workload weighted_sum sd15 2 1.3 64 'weighted_sum(m1, m2, alpha = 0.3)'
     workload ties_sum     sd15 3 3.0 96 'm1 + ties_sum(m2 - m1, m3 - m1, k = 0.2)'
+    workload lora_sdxl    sdxl+lora 1 1.3 96 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
 }
 
 # Those with one reduction before the output, or none, have a limit. The rest of streamed methods reads its inputs more often;
@@ -75,23 +76,36 @@ trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-reserve=4600000000 # twice an output
-
-# Three models, and the reserve while it is made.
-need=12
-have=$(df -Pk /dev/shm | awk 'NR == 2 { print int($4 / 1000000) }')
-free=$(awk '/^MemAvailable/ { print int($2 / 1000000) }' /proc/meminfo)
-if [ "$have" -lt $need ] || [ "$free" -lt $((need + 1)) ]; then
-    echo "bench: needs $need GB in /dev/shm and $((need + 1)) GB of memory; there are $have and $free" >&2
-    exit 1
-fi
+# Whether there are so many GB in /dev/shm, and one more of memory.
+room_for() {
+    have=$(df -Pk /dev/shm | awk 'NR == 2 { print int($4 / 1000000) }')
+    free=$(awk '/^MemAvailable/ { print int($2 / 1000000) }' /proc/meminfo)
+    [ "$have" -ge "$1" ] && [ "$free" -gt "$1" ] && return
+    echo "bench: needs $1 GB in /dev/shm and $(($1 + 1)) GB of memory; there are $have and $free" >&2
+    return 1
+}
 mkdir "$folder"
+
+# Makes room for a kind: the models of the last one go, and what its outputs need is reserved. Of sd15 there are three models,
+# and twice an output while it is reserved; of sdxl one and its output.
+enter() {
+    [ "$(cat "$folder/kind" 2> /dev/null)" = "$1" ] && return
+    find "$folder" -mindepth 1 -delete
+    case $1 in
+    sdxl*) need=15 reserve=7300000000 ;;
+    block) need=1 reserve=200000000 ;;
+    *) need=12 reserve=4600000000 ;;
+    esac
+    room_for $need || return
+    echo "$1" > "$folder/kind"
+    "$build/reserve" "$folder/reserve" $reserve
+}
 
 # What make-models makes of a kind.
 options_of() {
-    case $1 in
+    case ${1%+lora} in
     block) echo "--kind sd15 --only model.diffusion_model.output_blocks.7.*" ;;
-    *) echo "--kind $1" ;;
+    *) echo "--kind ${1%+lora}" ;;
     esac
 }
 
@@ -137,6 +151,7 @@ spread() { sort -n | awk '{ v[NR] = $1 } END { printf "%.2f %.2f %.2f", (v[int((
 workload() {
     name=$1 kind=$2 count=$3 limit=$4 memory_limit=$5 recipe=$6
     case $wanted in "  " | *" $name "*) ;; *) return 0 ;; esac
+    enter "$kind" || { status=1; return 0; }
     inputs=
     : > "$folder/plan.mecha"
     for i in $(seq "$count"); do
@@ -144,8 +159,12 @@ workload() {
         inputs="$inputs $folder/$kind-$i.safetensors"
         echo "m$i = model(\"$kind-$i.safetensors\")" >> "$folder/plan.mecha"
     done
+    case $kind in *+lora)
+        "$build/make-models" $(options_of "$kind") --lora 32 "$folder/lora.safetensors"
+        echo 'lora = model("lora.safetensors")' >> "$folder/plan.mecha"
+        ;;
+    esac
     echo "$recipe" >> "$folder/plan.mecha"
-    [ -e "$folder/reserve" ] || "$build/reserve" "$folder/reserve" $reserve
     mode=$(faster_mode "$kind-$count" $inputs)
     : > "$folder/times"
     for i in $(seq 0 "$pairs"); do

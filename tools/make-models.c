@@ -198,14 +198,15 @@ static void denoiser(Entries *entries, const Unet *unet) {
     convolution(at(place, ".out.2"), unet->channels, 4, 3);
 }
 
-/* --- The text encoder. */
+/* --- The text encoders. */
 
 typedef struct TextEncoder {
+    const char *name;
     uint64_t width, words, layers;
 } TextEncoder;
 
 static void text_encoder(Entries *entries, const TextEncoder *encoder) {
-    Place place = {entries, TEXT("cond_stage_model.transformer.text_model")};
+    Place place = {entries, text_from(encoder->name)};
     uint64_t width = encoder->width;
     add(at(place, ".embeddings.position_embedding.weight"), FILL_WEIGHT, 77, width, 0, 0);
     add(at(place, ".embeddings.position_ids"), FILL_POSITIONS, 1, 77, 0, 0);
@@ -222,6 +223,27 @@ static void text_encoder(Entries *entries, const TextEncoder *encoder) {
         linear(at(layer, ".self_attn.v_proj"), width, width);
     }
     norm(at(place, ".final_layer_norm"), width);
+}
+
+/* As OpenCLIP has it: query, key and value are one matrix. */
+static void open_text_encoder(Entries *entries, const TextEncoder *encoder) {
+    Place place = {entries, text_from(encoder->name)};
+    uint64_t width = encoder->width;
+    add(at(place, ".positional_embedding"), FILL_WEIGHT, 77, width, 0, 0);
+    add(at(place, ".token_embedding.weight"), FILL_WEIGHT, encoder->words, width, 0, 0);
+    for (unsigned i = 0; i < encoder->layers; i++) {
+        Place layer = at(place, ".transformer.resblocks.%u", i);
+        norm(at(layer, ".ln_1"), width);
+        norm(at(layer, ".ln_2"), width);
+        add(at(layer, ".attn.in_proj_weight"), FILL_WEIGHT, 3 * width, width, 0, 0);
+        add(at(layer, ".attn.in_proj_bias"), FILL_BIAS, 3 * width, 0, 0, 0);
+        linear(at(layer, ".attn.out_proj"), width, width);
+        linear(at(layer, ".mlp.c_fc"), width, 4 * width);
+        linear(at(layer, ".mlp.c_proj"), 4 * width, width);
+    }
+    norm(at(place, ".ln_final"), width);
+    add(at(place, ".text_projection"), FILL_WEIGHT, width, width, 0, 0);
+    add(at(place, ".logit_scale"), FILL_ONE, 0, 0, 0, 0);
 }
 
 /* --- The autoencoder of images. */
@@ -310,26 +332,40 @@ static void noise_schedule(Entries *entries) {
 typedef struct Architecture {
     const char *name, *about;
     Unet unet;
-    TextEncoder text; /* of width 0: has none */
+    TextEncoder text, second; /* of width 0: has none */
     uint64_t image_channels;
+    bool schedule;
 } Architecture;
 
 static const Architecture architectures[] = {
     {"tiny",
      "the structure of sd15 with few channels, 2 MB in f16",
      {8, 16, 0, 4, {1, 2, 4, 4}, {1, 1, 1, 0}, 1, false},
-     {16, 512, 12},
-     8},
+     {"cond_stage_model.transformer.text_model", 16, 512, 12},
+     {0},
+     8,
+     true},
     {"sd15",
      "Stable Diffusion 1.5, 2.1 GB in f16",
      {320, 768, 0, 4, {1, 2, 4, 4}, {1, 1, 1, 0}, 1, false},
-     {768, 49408, 12},
-     128},
+     {"cond_stage_model.transformer.text_model", 768, 49408, 12},
+     {0},
+     128,
+     true},
+    {"sdxl",
+     "Stable Diffusion XL, 6.9 GB in f16",
+     {320, 2048, 2816, 3, {1, 2, 4}, {0, 2, 10}, 10, true},
+     {"conditioner.embedders.0.transformer.text_model", 768, 49408, 12},
+     {"conditioner.embedders.1.model", 1280, 49408, 32},
+     128,
+     false},
     {"sdxl-unet",
      "the denoiser of Stable Diffusion XL, 5.1 GB in f16",
      {320, 2048, 2816, 3, {1, 2, 4}, {0, 2, 10}, 10, true},
      {0},
-     0},
+     {0},
+     0,
+     false},
 };
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
 
@@ -337,19 +373,28 @@ static void build(Entries *entries, const Architecture *architecture) {
     denoiser(entries, &architecture->unet);
     if (architecture->text.width)
         text_encoder(entries, &architecture->text);
-    if (architecture->image_channels) {
+    if (architecture->second.width)
+        open_text_encoder(entries, &architecture->second);
+    if (architecture->image_channels)
         autoencoder(entries, architecture->image_channels);
+    if (architecture->schedule)
         noise_schedule(entries);
-    }
 }
 
-/* --- LoRAs: what training scripts make for the attention of such a model, whose blocks they call
- * by the names of diffusers. */
+/* --- LoRAs: what training scripts make for the transformers of such a model, whose blocks they
+ * call by the names of diffusers. */
 
 static void low_rank(Place place, uint64_t rank, uint64_t in, uint64_t out) {
     add(at(place, ".alpha"), FILL_ONE, 0, 0, 0, 0);
     add(at(place, ".lora_down.weight"), FILL_WEIGHT, rank, in, 0, 0);
     add(at(place, ".lora_up.weight"), FILL_WEIGHT, out, rank, 0, 0);
+}
+
+static void low_rank_projection(Place place, const Unet *unet, uint64_t rank, uint64_t width) {
+    uint64_t size = unet->linear_projections ? 0 : 1;
+    add(at(place, ".alpha"), FILL_ONE, 0, 0, 0, 0);
+    add(at(place, ".lora_down.weight"), FILL_WEIGHT, rank, width, size, size);
+    add(at(place, ".lora_up.weight"), FILL_WEIGHT, width, rank, size, size);
 }
 
 static void low_rank_attention(Place place, uint64_t rank, uint64_t width, uint64_t context) {
@@ -361,10 +406,14 @@ static void low_rank_attention(Place place, uint64_t rank, uint64_t width, uint6
 
 static void low_rank_transformer(Place place, const Unet *unet, uint64_t rank, uint64_t width,
                                  uint32_t depth) {
+    for (int i = 0; i < 2 && depth > 0; i++)
+        low_rank_projection(at(place, i == 0 ? "_proj_in" : "_proj_out"), unet, rank, width);
     for (uint32_t i = 0; i < depth; i++) {
         Place block = at(place, "_transformer_blocks_%u", i);
         low_rank_attention(at(block, "_attn1"), rank, width, width);
         low_rank_attention(at(block, "_attn2"), rank, width, unet->context);
+        low_rank(at(block, "_ff_net_0_proj"), rank, width, 8 * width);
+        low_rank(at(block, "_ff_net_2"), rank, 4 * width, width);
     }
 }
 
@@ -385,19 +434,24 @@ static void low_rank_denoiser(Entries *entries, const Unet *unet, uint64_t rank)
                          unet->middle_depth);
 }
 
-static void low_rank_text(Entries *entries, const TextEncoder *encoder, uint64_t rank) {
+static void low_rank_text(Place place, const TextEncoder *encoder, uint64_t rank) {
     static const char *const projections[] = {"k_proj", "out_proj", "q_proj", "v_proj"};
-    Place place = {entries, TEXT("lora_te_text_model_encoder")};
-    for (unsigned i = 0; i < encoder->layers; i++)
+    uint64_t width = encoder->width;
+    for (unsigned i = 0; i < encoder->layers; i++) {
+        Place layer = at(place, "_text_model_encoder_layers_%u", i);
         for (int k = 0; k < 4; k++)
-            low_rank(at(place, "_layers_%u_self_attn_%s", i, projections[k]), rank, encoder->width,
-                     encoder->width);
+            low_rank(at(layer, "_self_attn_%s", projections[k]), rank, width, width);
+        low_rank(at(layer, "_mlp_fc1"), rank, width, 4 * width);
+        low_rank(at(layer, "_mlp_fc2"), rank, 4 * width, width);
+    }
 }
 
 static void build_lora(Entries *entries, const Architecture *architecture, uint64_t rank) {
     low_rank_denoiser(entries, &architecture->unet, rank);
-    if (architecture->text.width)
-        low_rank_text(entries, &architecture->text, rank);
+    bool two = architecture->second.width > 0;
+    low_rank_text((Place){entries, text_from(two ? "lora_te1" : "lora_te")}, &architecture->text,
+                  rank);
+    low_rank_text((Place){entries, TEXT("lora_te2")}, &architecture->second, rank);
 }
 
 /* --- The numbers. */
@@ -681,7 +735,7 @@ _Noreturn static void usage(int status) {
           "  --dtype NAME    f16, bf16 or f32 (f16)\n"
           "  --base SEED     a fine-tune of the model of that seed\n"
           "  --strength S    how much it differs from it (0.1)\n"
-          "  --lora RANK     not the model, but a LoRA for its attention\n"
+          "  --lora RANK     not the model, but a LoRA for its transformers\n"
           "  --only GLOB     keys that match\n"
           "  --threads N     at work (2)\n"
           "  --list          print keys and shapes instead of writing a file\n",
