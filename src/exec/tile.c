@@ -94,6 +94,13 @@ typedef struct Block {
     size_t used;
 } Block;
 
+/* A map whose operands have been found: they are where they are in every tile. */
+typedef struct MapCall {
+    MapLoop *loop;
+    void *dst;
+    const void *src[3];
+} MapCall;
+
 /* What a thread holds during a chunk. */
 typedef struct Work {
     Machine *machine;
@@ -106,6 +113,7 @@ typedef struct Work {
     size_t row_bytes;
     double *columns;      /* [reduction][tile_elements] */
     SelectCounts *counts; /* by selection */
+    MapCall *calls;       /* by instruction; only maps have one */
     Block *blocks;        /* by access; only outputs have one */
     unsigned char *block_bytes;
     size_t block_size;
@@ -157,6 +165,8 @@ static Work work_lay_out(const Pass *pass, const Cut *cut, Compute compute, unsi
             &work, memory, pass->n_reductions * cut->tile_elements * sizeof(double));
     work.counts =
         (SelectCounts *)(void *)place(&work, memory, pass->n_selections * sizeof(SelectCounts));
+    work.calls =
+        (MapCall *)(void *)place(&work, memory, (pass->n_code + pass->n_again) * sizeof(MapCall));
     work.blocks = (Block *)(void *)place(&work, memory, pass->n_accesses * sizeof(Block));
     uint32_t n = count_outputs(pass);
     if (n > 0) {
@@ -379,12 +389,17 @@ static void run_random(const Work *work, const TileInstr *instr) {
 
 /* --- Maps and reductions -------------------------------------------------------------------- */
 
-static void run_map(const Work *work, const TileInstr *instr) {
-    const void *src[3] = {NULL, NULL, NULL};
+static MapCall map_call(const Work *work, const TileInstr *instr) {
+    MapCall call = {work->table->map[instr->detail][instr->uniform],
+                    destination(work, instr),
+                    {NULL, NULL, NULL}};
     for (unsigned i = 0; i < op_info[instr->detail].arity; i++)
-        src[i] = operand_at(work, instr, i, instr->row);
-    work->table->map[instr->detail][instr->uniform](destination(work, instr), src[0], src[1],
-                                                    src[2], extent_of(work, instr));
+        call.src[i] = operand_at(work, instr, i, instr->row);
+    return call;
+}
+
+static void run_map(const Work *work, const TileInstr *instr, const MapCall *call) {
+    call->loop(call->dst, call->src[0], call->src[1], call->src[2], extent_of(work, instr));
 }
 
 static void run_quantise(const Work *work, const TileInstr *instr) {
@@ -437,13 +452,13 @@ static void run_select(const Work *work, const TileInstr *instr) {
                       spare_register(work, 1));
 }
 
-static void run_instr(Work *work, const TileInstr *instr) {
+static void run_instr(Work *work, const TileInstr *instr, const MapCall *call) {
     switch ((TileOp)instr->op) {
     case TILE_LOAD:
         run_load(work, instr);
         break;
     case TILE_MAP:
-        run_map(work, instr);
+        run_map(work, instr, call);
         break;
     case TILE_QUANTISE:
         run_quantise(work, instr);
@@ -477,7 +492,7 @@ static void run_instr(Work *work, const TileInstr *instr) {
 
 static void run_code(Work *work, const TileInstr *code, uint32_t n_code) {
     for (uint32_t i = 0; i < n_code; i++)
-        run_instr(work, &code[i]);
+        run_instr(work, &code[i], &work->calls[i]);
 }
 
 /* --- Chunks --------------------------------------------------------------------------------- */
@@ -564,6 +579,12 @@ static void run_tile(Work *work, Code code, uint64_t begin, uint64_t end) {
         run_units(work, code, begin, end, pass->order == ORDER_ROWS ? pass->row_length : 1);
 }
 
+static void calls_begin(const Work *work, Code code) {
+    for (uint32_t i = 0; i < code.n; i++)
+        if (code.instrs[i].op == TILE_MAP)
+            work->calls[i] = map_call(work, &code.instrs[i]);
+}
+
 static void reductions_begin(Work *work, uint64_t chunk) {
     const Pass *pass = work->frame->pass;
     if (pass->n_reductions == 0)
@@ -604,6 +625,7 @@ bool tile_run(Machine *machine, const Frame *frame, const TileInstr *code, uint3
               uint64_t chunk) {
     Work work = work_begin(machine, frame);
     uint64_t begin = chunk * frame->cut.chunk_units, end = begin + frame->cut.chunk_units;
+    calls_begin(&work, (Code){code, n_code});
     reductions_begin(&work, chunk);
     selections_begin(&work);
     run_range(&work, (Code){code, n_code}, begin, end < frame->cut.units ? end : frame->cut.units);
@@ -631,6 +653,7 @@ void tile_sample(Machine *machine, const Frame *frame, const TileInstr *code, ui
     uint64_t piece = rows ? at_least(pass->row_length, SELECT_PIECE) : SELECT_PIECE;
     uint64_t n_pieces = at_least(n / piece, 1), bytes_read = machine->bytes_read;
     n_pieces = n_pieces < units ? n_pieces : units;
+    calls_begin(&work, (Code){code, n_code});
     for (uint64_t i = 0; i < n_pieces; i++)
         run_piece(&work, (Code){code, n_code}, i, n_pieces, units);
     machine->bytes_read = bytes_read;

@@ -222,10 +222,16 @@ SMALL_INTEGER(I32, int32_t, -2147483648.0, 2147483647)
 SMALL_INTEGER(U32, uint32_t, 0, 4294967295.0)
 #undef SMALL_INTEGER
 
+/* Vectors whose comparisons are masks of -1 and 0. */
+#define BRACKET_LANES 8
+typedef real NAME(lanes) __attribute__((vector_size(BRACKET_LANES * sizeof(real))));
+typedef masks_t NAME(masks) __attribute__((vector_size(BRACKET_LANES * sizeof(real))));
+
 #if REAL_BITS == 32 && defined __F16C__
-#include "kernel/f16c.h"
+#include "kernel/instructions.h"
 #else
-/* What a build does with instructions of its own; returns how many elements it did. */
+/* What a build does with instructions of its own. Loads and stores return how many elements they
+ * did. */
 INLINE size_t NAME(load_fast)(DType dtype, real *dst, const void *stored, size_t n, bool *finite) {
     (void)dtype, (void)dst, (void)stored, (void)n, (void)finite;
     return 0;
@@ -234,6 +240,14 @@ INLINE size_t NAME(load_fast)(DType dtype, real *dst, const void *stored, size_t
 INLINE size_t NAME(store_fast)(DType dtype, void *stored, const real *src, size_t n) {
     (void)dtype, (void)stored, (void)src, (void)n;
     return 0;
+}
+
+INLINE bool NAME(bracket_any)(const NAME(masks) * masks) {
+    uint64_t words[sizeof *masks / sizeof(uint64_t)], any = 0;
+    memcpy(words, masks, sizeof words);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        any |= words[i];
+    return any != 0;
 }
 #endif
 
@@ -285,14 +299,16 @@ STORED_TYPES(CONVERSIONS)
 
 /* Reductions */
 
-/* So many short rows are done at once. */
-#define SHORT_ROWS 16
+/* So many short rows are done at once. Those of convolutions are 1 or 3 wide: constants, which gcc
+ * makes vectors for. */
+#define SHORT_ROWS   16
+#define COMMON_WIDTH 3
 
 /* Rows shorter than the lanes, lane by lane: element i of each goes to its lane i. A lane with
  * nothing in it changes no other, so the tree leaves those out. */
 #define REDUCE_SHORT_ROWS(id, nothing, next)                                                       \
-    static void NAME(reduce_short_rows_##id)(real * dst, const real *a, const real *b,             \
-                                             size_t rows, size_t length) {                         \
+    INLINE void NAME(reduce_row_group_##id)(real * dst, const real *a, const real *b, size_t rows, \
+                                            size_t length) {                                       \
         double lanes[REDUCE_LANES][SHORT_ROWS];                                                    \
         for (size_t i = 0; i < length; i++)                                                        \
             for (size_t row = 0; row < rows; row++)                                                \
@@ -303,6 +319,15 @@ STORED_TYPES(CONVERSIONS)
                     lanes[i][row] = fold_##id(lanes[i][row], lanes[i + width][row], 1);            \
         for (size_t row = 0; row < rows; row++)                                                    \
             dst[row] = (real)lanes[0][row];                                                        \
+    }                                                                                              \
+    static void NAME(reduce_short_rows_##id)(real * dst, const real *a, const real *b,             \
+                                             size_t rows, size_t length) {                         \
+        if (rows == SHORT_ROWS && length == COMMON_WIDTH)                                          \
+            NAME(reduce_row_group_##id)(dst, a, b, SHORT_ROWS, COMMON_WIDTH);                      \
+        else if (rows == SHORT_ROWS && length == 1)                                                \
+            NAME(reduce_row_group_##id)(dst, a, b, SHORT_ROWS, 1);                                 \
+        else                                                                                       \
+            NAME(reduce_row_group_##id)(dst, a, b, rows, length);                                  \
     }
 REDUCE_KINDS(REDUCE_SHORT_ROWS)
 
@@ -348,12 +373,20 @@ REDUCE_KINDS(REDUCE_SHORT_ROWS)
     }
 REDUCE_KINDS(REDUCTION)
 
-static void NAME(expand)(void *to, const void *from, size_t rows, size_t length) {
-    real *restrict dst = to;
-    const real *restrict src = from;
+INLINE void NAME(expand_rows)(real *restrict dst, const real *restrict src, size_t rows,
+                              size_t length) {
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < length; i++)
             dst[row * length + i] = src[row];
+}
+
+static void NAME(expand)(void *to, const void *from, size_t rows, size_t length) {
+    if (length == COMMON_WIDTH)
+        NAME(expand_rows)(to, from, rows, COMMON_WIDTH);
+    else if (length == 1)
+        NAME(expand_rows)(to, from, rows, 1);
+    else
+        NAME(expand_rows)(to, from, rows, length);
 }
 
 /* Selection */
@@ -387,11 +420,6 @@ static void NAME(histogram)(uint32_t *counts, const void *of, size_t n, uint64_t
     }
 }
 
-/* Vectors whose comparisons are masks of -1 and 0. */
-#define BRACKET_LANES 8
-typedef real NAME(lanes) __attribute__((vector_size(BRACKET_LANES * sizeof(real))));
-typedef masks_t NAME(masks) __attribute__((vector_size(BRACKET_LANES * sizeof(real))));
-
 INLINE uint64_t NAME(bracket_total)(const NAME(masks) * masks) {
     uint64_t total = 0;
     for (size_t i = 0; i < BRACKET_LANES; i++)
@@ -406,14 +434,6 @@ INLINE size_t NAME(bracket_keep)(real *kept, const real *a, size_t n, real low, 
         n_kept += (a[i] > low) & (a[i] < high);
     }
     return n_kept;
-}
-
-INLINE bool NAME(bracket_any)(const NAME(masks) * masks) {
-    uint64_t words[sizeof *masks / sizeof(uint64_t)], any = 0;
-    memcpy(words, masks, sizeof words);
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        any |= words[i];
-    return any != 0;
 }
 
 /* What is between the two, or one of them, is rare: the groups that hold some are listed without a

@@ -1,5 +1,5 @@
-/* The conversions that have an instruction (F16C): included by kernel/body.h for float. They give
- * the same bits as the plain ones. */
+/* What has an instruction (AVX2, F16C): included by kernel/body.h for float. It gives the same bits
+ * as what is plain. */
 #include <immintrin.h>
 
 INLINE size_t load_fast_f32(DType dtype, float *dst, const void *stored, size_t n, bool *finite) {
@@ -27,4 +27,10 @@ INLINE size_t store_fast_f32(DType dtype, void *stored, const float *src, size_t
         _mm_storeu_si128(to + i / 8, one_nan);
     }
     return whole;
+}
+
+INLINE bool bracket_any_f32(const masks_f32 *masks) {
+    __m256i bits;
+    memcpy(&bits, masks, sizeof bits);
+    return !_mm256_testz_si256(bits, bits);
 }
