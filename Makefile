@@ -3,6 +3,7 @@
 # make check            the whole test suite; CK_RUN_SUITE=lexer runs one suite of it
 # make check-long       what takes longer than make check may
 # make fuzz SECONDS=600 libFuzzer on each target of tests/fuzz/ (needs clang), from the texts in its corpus
+# make check-faults     faults during a run, each made for real: full disks, failing calls, signals, limits
 # make check-asan       the unit and recipe tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make layers           lists includes that point up the layers (none; part of check)
 # make index            write docs/stdlib.md from the definitions (check looks whether that is needed)
@@ -114,6 +115,13 @@ check-asan: export CK_TIMEOUT_MULTIPLIER ?= 10
 check-asan:
 	$(MAKE) BUILD=build/asan SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" CFLAGS="-O1 -g" check
 
+# Compiled by itself: it replaces functions of the C library.
+$(BUILD)/shim.so: tests/faults/shim.c
+	$(call quiet,SHIM $@)$(CC) -O1 -g -Wall -Wextra -Werror -fPIC -shared -o $@ $<
+
+check-faults: all $(BUILD)/shim.so
+	bash tests/faults/check.sh $(BUILD)
+
 check-long: check-asan
 
 index: $(BUILD)/index
@@ -171,4 +179,4 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all check check-asan check-long layers index index-current fuzz deps demo bench bench-methods bench-large install format clean
+.PHONY: all check check-asan check-faults check-long layers index index-current fuzz deps demo bench bench-methods bench-large install format clean

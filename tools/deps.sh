@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that building and testing need, or prints the line to type where it may not.
 set -eu
-packages="re2c lemon libxxhash-dev libjansson-dev libedit-dev libopenblas-dev liblapacke-dev libkissfft-dev check pkg-config"
+packages="re2c lemon libxxhash-dev libjansson-dev libedit-dev libopenblas-dev liblapacke-dev libkissfft-dev check pkg-config strace e2fsprogs"
 missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"

@@ -398,8 +398,11 @@ static bool synchronise_folder(Writer *writer) {
 bool writer_finish(Writer *writer, Diags *diags, Span span) {
     Refusal refusal = {diags, span, writer->path};
     bool done = complete(writer);
+    int error = errno;
+    temporary_close(writer->temporary); /* there may be no other descriptor for the folder */
+    writer->temporary = NULL;
     if (!done)
-        refuse_errno(&refusal, "can't be written", errno);
+        refuse_errno(&refusal, "can't be written", error);
     else if (!writer->no_sync && !synchronise_folder(writer))
         done = refuse_errno(&refusal, "was written, but may not outlast a power cut", errno);
     writer_abandon(writer);

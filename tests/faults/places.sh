@@ -1,0 +1,144 @@
+# Outputs where none can or should be.
+# shellcheck disable=SC2154
+
+to() { # PATH ARGUMENTS…
+    local path=$1
+    shift
+    run "$mecha" run -q blend.mecha --metadata none -o "$path" "$@"
+}
+
+refused() { # NAME TEXT…
+    local name=$1 text
+    shift
+    if [ $status != 1 ]; then fail "$name: status $status"; else pass; fi
+    for text in "$@"; do says "$name" "$text"; done
+}
+
+no_files() {
+    fresh empty
+    mkfifo out/fifo
+    to out/fifo
+    refused "a FIFO" "is a FIFO"
+    to out/fifo --force
+    refused "a FIFO by force" "is a FIFO"
+    expect "the FIFO stands" test -p out/fifo
+    mkdir out/folder
+    to out/folder --force
+    refused "a folder" "is a folder"
+    to out/new/
+    refused "a name that ends in a slash" "names a folder"
+    to out/missing/o.safetensors
+    refused "a missing folder" "No such file or directory"
+    to /dev/null/o.safetensors
+    refused "a file for a folder" "Not a directory"
+    expect "nothing else stands there" test "$(ls -A out | wc -l)" = 2
+    if mknod out/null c 1 3 2> /dev/null; then
+        to out/null --force
+        refused "a device" "is a device"
+        expect "the device stands" test -c out/null
+    else
+        skip "a device as output" "none can be made here"
+    fi
+}
+
+foreign_files() {
+    fresh empty
+    echo "my thesis" > out/o.safetensors
+    to out/o.safetensors
+    refused "a foreign file" "is no safetensors file"
+    expect "the foreign file stands" grep -q thesis out/o.safetensors
+    to out/o.safetensors --force
+    judge "a foreign file by force" 0:new
+}
+
+own_inputs() {
+    cp a.safetensors kept-a.safetensors
+    cp b.safetensors kept-b.safetensors
+    to a.safetensors
+    refused "an input as output" "is an input of this run"
+    expect "the input is as it was" cmp a.safetensors kept-a.safetensors
+    to a.safetensors --force
+    expect "an input replaced by force" cmp a.safetensors new.safetensors
+    expect "the other input is as it was" cmp b.safetensors kept-b.safetensors
+    cp kept-a.safetensors a.safetensors
+    ln a.safetensors hard.safetensors
+    to hard.safetensors --force
+    expect "a hard link to an input" cmp hard.safetensors new.safetensors
+    expect "its other name is as it was" cmp a.safetensors kept-a.safetensors
+    rm hard.safetensors
+    ln -s a.safetensors soft.safetensors
+    to soft.safetensors
+    refused "a link to an input" "is an input of this run"
+    to soft.safetensors --force
+    expect "a link to an input by force" cmp a.safetensors new.safetensors
+    expect "the link stands" test -L soft.safetensors
+    cp kept-a.safetensors a.safetensors
+    rm soft.safetensors
+}
+
+links() {
+    fresh
+    mkdir -p elsewhere
+    rm -f elsewhere/*
+    mv out/o.safetensors elsewhere/real.safetensors
+    ln -s ../elsewhere/real.safetensors out/o.safetensors
+    to out/o.safetensors
+    judge "a link" 0:new
+    expect "the link is followed" cmp elsewhere/real.safetensors new.safetensors
+    expect "nothing else stands beside its file" test "$(ls -A elsewhere)" = real.safetensors
+    ln -sfn dangling.safetensors out/o.safetensors
+    to out/o.safetensors
+    expect "a link to nothing" cmp out/dangling.safetensors new.safetensors
+    ln -sfn o.safetensors out/o.safetensors
+    to out/o.safetensors
+    refused "a link to itself" "Too many levels of symbolic links"
+}
+
+unwritable() {
+    fresh
+    chmod 555 out
+    if [ "$(id -u)" = 0 ]; then
+        run setpriv --reuid=65534 --clear-groups "${merge[@]}"
+    else
+        run "${merge[@]}"
+    fi
+    judge "a folder that is not ours" 1:old
+    says "a folder that is not ours" "Permission denied"
+    chmod 755 out
+    if chattr +i out/o.safetensors 2> /dev/null; then
+        run "${merge[@]}"
+        judge "an immutable file" 1:old
+        chattr -i out/o.safetensors
+    else
+        skip "an immutable file" "none can be made here"
+    fi
+    if can_mount; then
+        mount_at full -t tmpfs -o size=1m tmpfs
+        cp old.safetensors full/o.safetensors
+        mount -o remount,ro full
+        to full/o.safetensors
+        refused "a read-only disk" "Read-only file system"
+        umount full
+    else
+        skip "a read-only disk" "nothing can be mounted here"
+    fi
+}
+
+closed_streams() {
+    fresh empty
+    "${merge[@]}" <&- >&- 2>&-
+    status=$?
+    : > err
+    judge "no standard streams" 0:new
+    fresh empty
+    "${merge[@]}" --progress always -v 2>&- > /dev/null
+    status=$?
+    judge "no standard error" 0:new
+}
+
+no_files
+foreign_files
+own_inputs
+links
+unwritable
+closed_streams
