@@ -33,6 +33,26 @@ START_TEST(messages_show_line_and_caret) {
 }
 END_TEST
 
+START_TEST(parts_of_a_source_have_names_and_lines_of_their_own) {
+    Diags *diags = diags_new();
+    SourcePart parts[] = {{TEXT("a.mecha"), 1, TEXT("x = 1\n\ny = 2")},
+                          {TEXT("<session>"), 7, TEXT("z = w\n# end\n")},
+                          {TEXT("<session>"), 12, TEXT("v")}};
+    uint32_t source = diags_source_of(diags, parts, 3);
+    ck_assert(
+        text_equal(diags_find(diags, source)->text, TEXT("x = 1\n\ny = 2\nz = w\n# end\nv\n")));
+    diag_error(diags, (Span){source, 7, 8}, "first");
+    diag_error(diags, (Span){source, 17, 18}, "second");
+    diag_error(diags, (Span){source, 25, 26}, "third");
+    char *text = printed(diags, (DiagStyle){0});
+    ck_assert_str_eq(text, "a.mecha:3:1: error: first\n    3 | y = 2\n      | ^\n"
+                           "<session>:7:5: error: second\n    7 | z = w\n      |     ^\n"
+                           "<session>:12:1: error: third\n   12 | v\n      | ^\n");
+    free(text);
+    diags_free(diags);
+}
+END_TEST
+
 START_TEST(hints_belong_to_the_error_before_the_notes) {
     Diags *diags = diags_new();
     diag_error(diags, SPAN_NONE, "wrong");
@@ -68,6 +88,7 @@ Suite *diag_suite(void) {
     Suite *suite = suite_create("diag");
     TCase *tests = tcase_create("diag");
     tcase_add_test(tests, messages_show_line_and_caret);
+    tcase_add_test(tests, parts_of_a_source_have_names_and_lines_of_their_own);
     tcase_add_test(tests, hints_belong_to_the_error_before_the_notes);
     tcase_add_test(tests, many_errors_are_cut);
     tcase_add_test(tests, nearest_name_forgives_small_slips_only);

@@ -7,6 +7,12 @@
 
 enum { LINE_SHOWN = 100, NEAREST_LIMIT = 96 };
 
+typedef struct PartStart {
+    uint32_t begin; /* the offset of its first line */
+    Text name;
+    uint32_t line; /* the number of that line */
+} PartStart;
+
 struct Diags {
     Arena arena;
     VECTOR(Source) sources;
@@ -51,6 +57,24 @@ uint32_t diags_source(Diags *diags, Text name, Text text) {
     vector_free(&lines);
     vector_push(&diags->sources, source);
     return (uint32_t)diags->sources.count;
+}
+
+uint32_t diags_source_of(Diags *diags, const SourcePart *parts, size_t n_parts) {
+    Builder text = {0};
+    PartStart *starts = arena_array(&diags->arena, PartStart, n_parts + 1);
+    for (size_t i = 0; i < n_parts; i++) {
+        starts[i] = (PartStart){(uint32_t)text.size, text_copy(&diags->arena, parts[i].name),
+                                parts[i].line};
+        builder_add(&text, parts[i].text);
+        if (text.size > 0 && text.data[text.size - 1] != '\n')
+            builder_char(&text, '\n');
+    }
+    Text name = n_parts > 0 ? parts[0].name : TEXT("");
+    uint32_t source = diags_source(diags, name, builder_view(&text));
+    diags->sources.items[source - 1].parts = starts;
+    diags->sources.items[source - 1].n_parts = (uint32_t)n_parts;
+    builder_free(&text);
+    return source;
 }
 
 const Source *diags_find(const Diags *diags, uint32_t source) {
@@ -147,13 +171,32 @@ static uint32_t line_of(const Source *source, uint32_t offset) {
     return low;
 }
 
+/* The last part that begins at or before OFFSET; an empty one has no lines. */
+static const PartStart *part_of(const Source *source, uint32_t offset) {
+    uint32_t part = 0;
+    while (part + 1 < source->n_parts && source->parts[part + 1].begin <= offset)
+        part++;
+    return source->n_parts > 0 ? &source->parts[part] : NULL;
+}
+
+Text source_part(const Source *source, uint32_t offset) {
+    const PartStart *part = part_of(source, offset);
+    return part != NULL ? part->name : source->name;
+}
+
+/* The number that a line (from 0) has in messages. */
+static uint32_t line_number(const Source *source, uint32_t line) {
+    const PartStart *part = part_of(source, source->lines[line]);
+    return part != NULL ? line - line_of(source, part->begin) + part->line : line + 1;
+}
+
 static bool is_continuation(char c) {
     return ((unsigned char)c & 0xC0) == 0x80;
 }
 
 void source_position(const Source *source, uint32_t offset, uint32_t *line, uint32_t *column) {
     uint32_t at = line_of(source, offset);
-    *line = at + 1;
+    *line = line_number(source, at);
     *column = 1;
     for (uint32_t i = source->lines[at]; i < offset && i < source->text.size; i++)
         *column += !is_continuation(source->text.data[i]);
@@ -212,7 +255,7 @@ static void print_snippet(const Source *source, const Diag *diag, FILE *stream, 
         end = whole.size;
     size_t skipped;
     Text shown = window(whole, begin, &skipped);
-    fprintf(stream, "%5u | %s", line + 1, skipped > 0 ? "…" : "");
+    fprintf(stream, "%5u | %s", line_number(source, line), skipped > 0 ? "…" : "");
     put_line(stream, shown);
     fprintf(stream, "%s\n      | %s", skipped + shown.size < whole.size ? "…" : "",
             skipped > 0 ? " " : "");
@@ -238,7 +281,8 @@ static void print_text(const Diags *diags, const Diag *diag, FILE *stream, Palet
     if (source != NULL) {
         uint32_t line, column;
         source_position(source, diag->span.begin, &line, &column);
-        fprintf(stream, "%.*s:%u:%u: ", TEXT_ARG(source->name), line, column);
+        fprintf(stream, "%.*s:%u:%u: ", TEXT_ARG(source_part(source, diag->span.begin)), line,
+                column);
     } else {
         fputs("mecha: ", stream);
     }
@@ -263,7 +307,7 @@ static void print_json(const Diags *diags, const Diag *diag, Builder *out) {
         source_position(source, diag->span.begin, &line, &column);
         source_position(source, diag->span.end, &end_line, &end_column);
         builder_add(out, TEXT(", \"file\": "));
-        builder_json(out, source->name);
+        builder_json(out, source_part(source, diag->span.begin));
         builder_format(out, ", \"line\": %u, \"column\": %u, \"end_line\": %u, \"end_column\": %u",
                        line, column, end_line, end_column);
     }

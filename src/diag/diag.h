@@ -28,12 +28,21 @@ typedef struct Span {
 /* The smallest span that holds both (of one source; the first if they differ). */
 Span span_join(Span a, Span b);
 
+/* Some lines of a source that is made of several, and what they are called. */
+typedef struct SourcePart {
+    Text name;
+    uint32_t line; /* the number of its first line */
+    Text text;
+} SourcePart;
+
 /* A text that spans point into. */
 typedef struct Source {
     Text name; /* as shown: a path, `<stdin>`, `<stdlib>/methods/ties.mecha` */
     Text text;
     uint32_t *lines; /* where each line begins */
     uint32_t n_lines;
+    struct PartStart *parts; /* where each part begins; NULL: there is but one, from line 1 */
+    uint32_t n_parts;
 } Source;
 
 typedef enum Severity { SEVERITY_NOTE, SEVERITY_WARNING, SEVERITY_ERROR } Severity;
@@ -54,6 +63,8 @@ void diags_free(Diags *diags);
 
 /* Takes copies of both texts. Sources live as long as the Diags. A source is at most 4 GiB long. */
 uint32_t diags_source(Diags *diags, Text name, Text text);
+/* One source of several parts, each on lines of its own. Messages tell places within the parts. */
+uint32_t diags_source_of(Diags *diags, const SourcePart *parts, size_t n_parts);
 const Source *diags_find(const Diags *diags, uint32_t source);
 
 /* Each records a message. What comes next through diag_hint or diag_note belongs to it. */
@@ -85,6 +96,8 @@ typedef struct DiagStyle {
 
 void diags_print(const Diags *diags, FILE *stream, DiagStyle style);
 
+/* What the lines around a byte offset are called. */
+Text source_part(const Source *source, uint32_t offset);
 /* 1-based line and column (in characters, not bytes) of a byte offset. */
 void source_position(const Source *source, uint32_t offset, uint32_t *line, uint32_t *column);
 
