@@ -12,7 +12,7 @@
 /* A model by the name that recipes in one folder have for it. */
 typedef struct OpenModel {
     Text folder, name;
-    Model *model;
+    const Model *model;
 } OpenModel;
 
 struct Sources {
@@ -21,6 +21,7 @@ struct Sources {
     Configs *configs;
     const char *const *models_dirs;
     size_t n_models_dirs;
+    Models *shared; /* NULL: they are closed with this */
     VECTOR(OpenModel) models;
     HashIndex model_index;
 };
@@ -29,6 +30,7 @@ typedef struct Search {
     Arena *arena;
     Diags *diags;
     VECTOR(Text) folders; /* in order */
+    Models *shared;
 } Search;
 
 static bool exists(Text path) {
@@ -91,8 +93,10 @@ static void report_missing(const Search *search, Text wanted, Span span) {
                   "looked for beside the recipe, in --models-dir, MECHA_MODELS and here");
 }
 
-static Model *open_model(const Search *search, Text name, Span span) {
+static const Model *open_model(const Search *search, Text name, Span span) {
     Text path = find_model(search, name);
+    if (path.size > 0 && search->shared != NULL)
+        return models_open(search->shared, path, search->diags, span);
     if (path.size > 0)
         return model_open(path, search->diags, span);
     report_missing(search, name, span);
@@ -114,11 +118,15 @@ Sources *sources_new(Arena *arena, Diags *diags, Library *library, const char *c
 
 void sources_free(Sources *sources) {
     for (size_t i = 0; i < sources->models.count; i++)
-        if (sources->models.items[i].model != NULL)
-            model_close(sources->models.items[i].model);
+        if (sources->models.items[i].model != NULL && sources->shared == NULL)
+            model_close((Model *)sources->models.items[i].model);
     vector_free(&sources->models);
     index_free(&sources->model_index);
     configs_free(sources->configs);
+}
+
+void sources_share(Sources *sources, Models *models) {
+    sources->shared = models;
 }
 
 Configs *sources_configs(Sources *sources) {
@@ -131,14 +139,14 @@ static bool same_model(const void *context, const void *wanted, uint32_t item) {
     return text_equal(a->name, b->name) && text_equal(a->folder, b->folder);
 }
 
-static Model *search_model(Sources *sources, Text folder, Text name, Span span) {
-    Search search = {.arena = sources->arena, .diags = sources->diags};
+static const Model *search_model(Sources *sources, Text folder, Text name, Span span) {
+    Search search = {.arena = sources->arena, .diags = sources->diags, .shared = sources->shared};
     vector_push(&search.folders, folder);
     for (size_t i = 0; i < sources->n_models_dirs; i++)
         vector_push(&search.folders, text_from(sources->models_dirs[i]));
     add_environment(&search);
     vector_push(&search.folders, TEXT("."));
-    Model *model = open_model(&search, name, span);
+    const Model *model = open_model(&search, name, span);
     vector_free(&search.folders);
     return model;
 }

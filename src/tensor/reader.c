@@ -29,6 +29,7 @@ typedef struct MappedFile {
     const char *shown; /* the path, fit for a terminal */
     dev_t device;
     ino_t inode;
+    struct timespec changed;
 } MappedFile;
 
 struct ModelFiles {
@@ -210,6 +211,7 @@ static bool map_file(MappedFile *file, Text *header, const Refusal *refusal) {
     file->size = (size_t)status.st_size;
     file->device = status.st_dev;
     file->inode = status.st_ino;
+    file->changed = status.st_mtim;
     bool mapped =
         read_header(descriptor, file, header, refusal) && map_descriptor(descriptor, file, refusal);
     close(descriptor);
@@ -381,6 +383,21 @@ void model_will_need(const Tensor *tensor, uint64_t begin, uint64_t end) {
 /* A neighbour's bytes on the first or last page are only fetched again. */
 void model_done_with(const Tensor *tensor, uint64_t begin, uint64_t end) {
     advise(tensor, begin, end, MADV_DONTNEED);
+}
+
+static bool is_current(const MappedFile *file) {
+    struct stat now;
+    return stat(file->path, &now) == 0 && now.st_dev == file->device &&
+           now.st_ino == file->inode && (size_t)now.st_size == file->size &&
+           now.st_mtim.tv_sec == file->changed.tv_sec &&
+           now.st_mtim.tv_nsec == file->changed.tv_nsec;
+}
+
+bool model_is_current(const Model *model) {
+    for (size_t i = 0; i < model->files->files.count; i++)
+        if (!is_current(model->files->files.items[i]))
+            return false;
+    return true;
 }
 
 bool model_is_file(const Model *model, const char *path) {

@@ -60,6 +60,9 @@ void model_done_with(const Tensor *tensor, uint64_t begin, uint64_t end);
 /* Whether PATH names the same file (device and inode) as one of the model's. */
 bool model_is_file(const Model *model, const char *path);
 
+/* Whether its files are still those that stand at their paths, unchanged. */
+bool model_is_current(const Model *model);
+
 /* Installs the SIGBUS handler that turns a file shrinking under its map into a message that names
  * the file, calls CLEAN_UP (async-signal-safe), and exits with status 1. */
 void reader_guard_maps(void (*clean_up)(void));

@@ -24,6 +24,7 @@ struct Writer {
     Text path;    /* as asked for */
     char *target; /* the file that is replaced: links in PATH are followed */
     Temporary *temporary;
+    unsigned char *memory; /* in place of a file; NULL where there is one */
     OutputTensor *tensors;
     size_t n_tensors;
     MetadataEntry *metadata;
@@ -304,12 +305,31 @@ Writer *writer_open(Text path, OutputTensor *tensors, size_t n_tensors,
     return NULL;
 }
 
+Writer *writer_open_memory(OutputTensor *tensors, size_t n_tensors) {
+    Writer *writer = memory_grow(NULL, sizeof *writer);
+    *writer = (Writer){.tensors = tensors, .n_tensors = n_tensors};
+    writer->size = writer_layout(tensors, n_tensors, NULL, 0, &writer->header_size);
+    writer->memory = malloc(writer->size);
+    if (writer->memory != NULL)
+        return writer;
+    writer_abandon(writer);
+    return NULL;
+}
+
+const void *writer_memory(const Writer *writer, const OutputTensor *tensor) {
+    return writer->memory + tensor->offset;
+}
+
 void writer_patch_metadata(Writer *writer, size_t index, Text value) {
     assert(index < writer->n_metadata);
     writer->metadata[index].value = text_copy(&writer->arena, value);
 }
 
 bool writer_write(Writer *writer, uint64_t offset, const void *data, size_t size) {
+    if (writer->memory != NULL) {
+        memcpy(writer->memory + offset, data, size);
+        return true;
+    }
     if (file_write_at(writer->temporary->file, data, size, offset))
         return true;
     int none = 0;
@@ -414,6 +434,7 @@ void writer_abandon(Writer *writer) {
         return;
     if (writer->temporary != NULL)
         temporary_close(writer->temporary);
+    free(writer->memory);
     arena_free(&writer->arena);
     free(writer);
 }

@@ -41,6 +41,11 @@ uint64_t writer_layout(OutputTensor *tensors, size_t n_tensors, const MetadataEn
 Writer *writer_open(Text path, OutputTensor *tensors, size_t n_tensors,
                     const WriterOptions *options, Diags *diags, Span span);
 
+/* A writer whose file is memory, to be looked at and abandoned; NULL where there is not as much. */
+Writer *writer_open_memory(OutputTensor *tensors, size_t n_tensors);
+/* The bytes of one of its tensors. */
+const void *writer_memory(const Writer *writer, const OutputTensor *tensor);
+
 /* Gives the metadata entry at INDEX another VALUE, which as JSON is no longer than the one that
  * writer_open was given: a hash that is known only at the end. */
 void writer_patch_metadata(Writer *writer, size_t index, Text value);
