@@ -47,8 +47,8 @@ static int by_name(const void *a, const void *b) {
 
 /* In order of their names. */
 static const Definition *const *list_definitions(Engine *engine, size_t *count) {
-    const Definition *const *all = library_list(engine_library(engine), AST_CONFIG, count);
-    const Definition **sorted = arena_copy(engine_arena(engine), all, *count * sizeof *all);
+    const Definition *const *all = library_list(engine->library, AST_CONFIG, count);
+    const Definition **sorted = arena_copy(&engine->arena, all, *count * sizeof *all);
     qsort(sorted, *count, sizeof *sorted, by_name);
     return sorted;
 }
@@ -124,7 +124,7 @@ static void add_key(Builder *out, const ConfigKey *key) {
 static void add_conversions(Engine *engine, Builder *out, Text name, bool from, const char *title) {
     size_t count;
     bool first = true;
-    const Definition *const *all = library_list(engine_library(engine), AST_CONVERSION, &count);
+    const Definition *const *all = library_list(engine->library, AST_CONVERSION, &count);
     for (size_t i = 0; i < count; i++) {
         const Method *method = all[i]->method;
         if (method->n_parameters != 1 || method->keys_any)

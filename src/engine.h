@@ -2,11 +2,42 @@
 #ifndef ENGINE_H
 #define ENGINE_H
 
+#include "exec/schedule.h"
 #include "mecha.h"
 #include "solve/sources.h"
 
-Arena *engine_arena(Engine *engine);
-Library *engine_library(Engine *engine);
+#include <time.h>
+
+struct Engine {
+    const MechaOptions *options;
+    Arena arena;
+    Diags *diags;
+    Library *library;
+    uint32_t source; /* the recipe */
+    bool looks;      /* what it makes is looked at, and may be nothing */
+    bool misused;
+    Text folder;
+    Sources *sources;
+    Recipe *recipe;
+    Solved *solved;
+    Schedule *schedule;
+    Plan *plan;
+    MechaSummary summary;
+    /* of the run */
+    struct timespec start;
+    uint64_t bytes; /* to write */
+    bool once;      /* everything has been evaluated, before what is again */
+};
+
 Configs *engine_configs(Engine *engine);
+
+/* The stages; each is NULL after errors. */
+Recipe *engine_elaborate(Engine *engine);
+Solved *engine_solve(Engine *engine);
+Schedule *engine_schedule(Engine *engine);
+
+/* Evaluates the plan, and again what met NaN or infinities, until no input does. The outputs have
+ * their writers. */
+bool engine_evaluate(Engine *engine);
 
 #endif

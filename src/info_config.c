@@ -39,7 +39,7 @@ static void add_tensor(Modules *modules, Names *names, const NetworkName *name,
 
 static Modules collect(Engine *engine, const Config *config, const Model *model) {
     Modules modules = {0};
-    Names names = {.arena = engine_arena(engine)};
+    Names names = {.arena = &engine->arena};
     for (uint32_t i = 0; i < model->n_tensors; i++) {
         NetworkName name;
         if (config_network_name(config, model->tensors[i].name, &name))
@@ -107,7 +107,7 @@ bool info_module_alike(const InfoModule *a, const InfoModule *b) {
 /* ---- any model ---- */
 
 InfoFit info_fit(Engine *engine, const Model *model) {
-    Arena *arena = engine_arena(engine);
+    Arena *arena = &engine->arena;
     uint32_t n = model->n_tensors;
     Text *names = arena_array(arena, Text, n + 1);
     InfoFit fit = {.keys = arena_array(arena, KeyId, n + 1)};

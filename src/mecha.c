@@ -3,7 +3,6 @@
 
 #include "base/file.h"
 #include "exec/evaluate.h"
-#include "exec/schedule.h"
 #include "solve/affine.h"
 #include "solve/convert.h"
 #include "solve/instructions.h"
@@ -15,26 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-struct Engine {
-    const MechaOptions *options;
-    Arena arena;
-    Diags *diags;
-    Library *library;
-    uint32_t source; /* the recipe */
-    bool misused;
-    Text folder;
-    Sources *sources;
-    Recipe *recipe;
-    Solved *solved;
-    Schedule *schedule;
-    Plan *plan;
-    MechaSummary summary;
-    /* of the run */
-    struct timespec start;
-    uint64_t bytes; /* to write */
-    bool once;      /* everything has been evaluated, before what is again */
-};
-
 const char *mecha_version(void) {
     return "0.1.0";
 }
@@ -45,6 +24,10 @@ Engine *mecha_open(const MechaOptions *options) {
     engine->library = library_new(&engine->arena, engine->diags);
     engine->sources = sources_new(&engine->arena, engine->diags, engine->library,
                                   options->models_dirs, options->n_models_dirs);
+    if (options->models != NULL) {
+        models_refresh(options->models);
+        sources_share(engine->sources, options->models);
+    }
     return engine;
 }
 
@@ -68,14 +51,6 @@ Diags *mecha_diags(Engine *engine) {
     return engine->diags;
 }
 
-Arena *engine_arena(Engine *engine) {
-    return &engine->arena;
-}
-
-Library *engine_library(Engine *engine) {
-    return engine->library;
-}
-
 Configs *engine_configs(Engine *engine) {
     return sources_configs(engine->sources);
 }
@@ -86,6 +61,12 @@ bool mecha_load(Engine *engine, Text name, Text text) {
     engine->source = diags_source(engine->diags, name, text);
     if (engine->folder.size == 0)
         engine->folder = TEXT(".");
+    return true;
+}
+
+bool mecha_load_parts(Engine *engine, const SourcePart *parts, size_t n_parts, const char *folder) {
+    engine->source = diags_source_of(engine->diags, parts, n_parts);
+    engine->folder = text_copy(&engine->arena, text_from(folder));
     return true;
 }
 
@@ -262,7 +243,7 @@ static Setting read_setting(const MechaSetting *given) {
                     : (Setting){name, TEXT("true")};
 }
 
-static Recipe *elaborate_stage(Engine *engine) {
+Recipe *engine_elaborate(Engine *engine) {
     const MechaOptions *options = engine->options;
     Setting *settings = arena_array(&engine->arena, Setting, options->n_settings + 1);
     for (size_t i = 0; i < options->n_settings; i++)
@@ -273,21 +254,22 @@ static Recipe *elaborate_stage(Engine *engine) {
                                           .settings = settings,
                                           .n_settings = options->n_settings,
                                           .folder = engine->folder,
-                                          .misused = &engine->misused};
+                                          .misused = &engine->misused,
+                                          .looks = engine->looks};
     return elaborate(&engine->arena, engine->diags, engine->library, engine->source,
                      &elaborate_options);
 }
 
-static Solved *solve_stage(Engine *engine) {
+Solved *engine_solve(Engine *engine) {
     SolveOptions options = {.sources = engine->sources,
                             .strict = engine->options->strict,
-                            .allow_unused = engine->options->allow_unused};
+                            .allow_unused = engine->looks || engine->options->allow_unused};
     if (!option_space(engine, &options.space))
         return NULL;
     return solve(&engine->arena, engine->diags, engine->recipe, &options);
 }
 
-static Schedule *schedule_stage(Engine *engine) {
+Schedule *engine_schedule(Engine *engine) {
     ScheduleOptions options = {.memory = option_memory(engine),
                                .threads = option_threads(engine),
                                .strict = engine->options->strict};
@@ -297,12 +279,12 @@ static Schedule *schedule_stage(Engine *engine) {
 }
 
 bool mecha_prepare(Engine *engine) {
-    if ((engine->recipe = elaborate_stage(engine)) == NULL || !name_outputs(engine))
+    if ((engine->recipe = engine_elaborate(engine)) == NULL || !name_outputs(engine))
         return false;
     add_fallback(engine);
-    if ((engine->solved = solve_stage(engine)) == NULL)
+    if ((engine->solved = engine_solve(engine)) == NULL)
         return false;
-    if ((engine->schedule = schedule_stage(engine)) == NULL)
+    if ((engine->schedule = engine_schedule(engine)) == NULL)
         return false;
     engine->plan = schedule_plan(engine->schedule);
     return true;
@@ -420,7 +402,7 @@ static bool report_result(Engine *engine, const EvaluateResult *result) {
 }
 
 /* Evaluates the plan, and again what met NaN or infinities, until no input does. */
-static bool evaluate_all(Engine *engine) {
+bool engine_evaluate(Engine *engine) {
     EvaluateOptions options = {.kernels = kernels_best(),
                                .threads = option_threads(engine),
                                .memory = option_memory(engine),
@@ -449,7 +431,7 @@ bool mecha_run(Engine *engine) {
     ScheduleFigures figures = schedule_figures(engine->schedule);
     engine->bytes = figures.bytes_to_write;
     reader_guard_maps(writer_remove_temporaries);
-    bool ok = outputs_have_paths(engine) && open_outputs(engine) && evaluate_all(engine) &&
+    bool ok = outputs_have_paths(engine) && open_outputs(engine) && engine_evaluate(engine) &&
               finish_outputs(engine);
     if (!ok)
         abandon_outputs(engine);

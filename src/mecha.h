@@ -25,6 +25,9 @@ typedef struct MechaSetting {
     const char *name, *value;
 } MechaSetting;
 
+/* Models that several engines look into, opened once: those of a session. */
+typedef struct Models MechaModels;
+
 typedef struct MechaProgress {
     uint64_t keys_done, keys;
     uint64_t bytes_done, bytes; /* of the outputs */
@@ -51,6 +54,7 @@ typedef struct MechaOptions {
     /* Called now and then from one of the workers, never twice at once; NULL for none. */
     void (*progress)(void *context, const struct MechaProgress *progress);
     void *progress_context;
+    MechaModels *models;             /* shared with other engines; may be NULL */
     const volatile int *interrupted; /* becomes non-zero when a signal asks to stop; may be NULL */
 } MechaOptions;
 
@@ -64,6 +68,8 @@ Diags *mecha_diags(Engine *engine);
  * takes `-`, standard input. */
 bool mecha_load(Engine *engine, Text name, Text text);
 bool mecha_load_file(Engine *engine, const char *path);
+/* The same of a recipe in several parts, one behind the other; FOLDER is theirs. */
+bool mecha_load_parts(Engine *engine, const SourcePart *parts, size_t n_parts, const char *folder);
 
 /* The names of the loaded recipe's parameters. The array lives as long as the engine. */
 const Text *mecha_parameters(Engine *engine, size_t *count);
@@ -134,6 +140,60 @@ void mecha_functions(Builder *out);
 /* What `mecha info` says of a model. False where it cannot be read. */
 bool mecha_info(Engine *engine, const char *path, bool keys, const char *glob, bool json,
                 Builder *out);
+
+/* ---- sessions: recipes that grow, and are looked at on the way (session.c, look.c) ---- */
+
+MechaModels *mecha_models_open(void);
+void mecha_models_close(MechaModels *models); /* after the engines that share them */
+
+typedef enum MechaStatementKind {
+    MECHA_BINDING,    /* of a name: `x = …`, `param`, `import` */
+    MECHA_DEFINITION, /* of a method, function, config, conversion */
+    MECHA_SAVE,
+    MECHA_EXPRESSION,
+} MechaStatementKind;
+
+typedef struct MechaStatement {
+    MechaStatementKind kind;
+    Text name; /* what it binds or defines; may be empty */
+    Text text; /* with the comments in front of it and behind it on its line */
+    uint32_t line;
+} MechaStatement;
+
+typedef enum MechaReading {
+    MECHA_STATEMENTS,
+    MECHA_UNFINISHED, /* well so far, but more must follow */
+    MECHA_MALFORMED,  /* after errors */
+} MechaReading;
+
+/* Divides a text of the recipe language into its statements, in memory of the engine. */
+MechaReading mecha_statements(Engine *engine, const SourcePart *text,
+                              const MechaStatement **statements, size_t *count);
+
+/* Names, spaces, configs and keys of the last statement of what is loaded: it may make nothing, and
+ * an expression be of any space. */
+bool mecha_consider(Engine *engine);
+/* What that statement is, after mecha_consider: a model in a line, a tensor that is a key of one
+ * (`x["key"]`) evaluated and with its figures, a number. */
+bool mecha_look(Engine *engine, Builder *out);
+/* Its space and config alone. */
+void mecha_type(Engine *engine, Builder *out);
+/* Its keys that GLOB matches (all where NULL), a line each. */
+bool mecha_keys(Engine *engine, const char *glob, Builder *out);
+/* The models that were opened, a line each. */
+void mecha_opened(Engine *engine, Builder *out);
+
+/* What could be typed at a place, for completion. */
+typedef enum MechaNames {
+    MECHA_NAMES_BOUND,   /* by what is loaded */
+    MECHA_NAMES_CALLED,  /* methods and functions */
+    MECHA_NAMES_FORMALS, /* of the method or function OF */
+    MECHA_NAMES_CONFIGS,
+    MECHA_NAMES_COMPONENTS, /* of what was considered; of all configs where that is not known */
+    MECHA_NAMES_BLOCKS,     /* likewise */
+    MECHA_NAMES_KEYS,       /* of what was considered */
+} MechaNames;
+const Text *mecha_names(Engine *engine, MechaNames what, Text of, size_t *count);
 
 /* Removes temporary files; async-signal-safe, for the handlers of signals that end the program. */
 void mecha_remove_temporaries(void);

@@ -35,6 +35,7 @@ int command_info(Arguments *arguments);
 int command_methods(Arguments *arguments);
 int command_configs(Arguments *arguments);
 int command_help(Arguments *arguments);
+int command_repl(Arguments *arguments);
 
 /* `mecha PLAN --help`: the recipe's own page. */
 int recipe_page(const Arguments *arguments);
@@ -42,6 +43,14 @@ int recipe_page(const Arguments *arguments);
 /* `mecha help` without a topic, and `mecha help COMMAND`. */
 void help_overview(void);
 void help_on_command(const Command *command);
+/* Tells about a command or topic; false where there is none of that name. */
+bool help_on_topic(const char *name);
+
+/* A method with its source. STATUS_FAULT after an error where there is none of that name. */
+int show_method(Engine *engine, const char *name);
+
+/* The last line of a run, on standard error. */
+void summarise_run(const Engine *engine);
 
 /* Prints `mecha: …` and the command's usage line (the program's where NULL). Returns
  * STATUS_USAGE. */

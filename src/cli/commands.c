@@ -21,6 +21,12 @@ const Command commands[] = {
     {"fmt", COMMAND_FMT, "PLAN... [-w|--check]", "a recipe laid out as it should be",
      "Prints the recipe, unless -w or --check says otherwise. What it means never changes.",
      "mecha fmt -w blend.mecha", 1, 100000, command_fmt},
+    {"repl", COMMAND_REPL, "[PLAN] [options]", "statements typed one by one, and looked at",
+     "Statements are taken into the session, expressions are shown, and commands begin with a\n"
+     "colon: ':help' lists them. 'mecha' alone is the same. PLAN is a recipe to begin with. "
+     "Through\n"
+     "a pipe there is no prompt, and the first mistake ends it.",
+     "mecha repl blend.mecha", 0, 1, command_repl},
     {"info", COMMAND_INFO, "FILE... [--keys GLOB] [--json]",
      "what a model holds: config, components, dtypes, sizes, metadata",
      "Of a network (LoRA, LoKr) also the types, ranks and alphas of its modules. --keys lists "

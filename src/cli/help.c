@@ -63,9 +63,10 @@ static const Topic topics[] = {
      "\n"
      "Results go to standard output, everything else to standard error.\n"},
     {"environment", "the variables that are read",
-     "    MECHA_MODELS  folders to look for models in, separated by colons\n"
-     "    NO_COLOR      if set and not empty, messages have no colour\n"
-     "    TERM          'dumb': no colour and no progress line\n"},
+     "    MECHA_MODELS   folders to look for models in, separated by colons\n"
+     "    MECHA_HISTORY  the file that keeps what was typed in sessions; empty: none\n"
+     "    NO_COLOR       if set and not empty, messages have no colour\n"
+     "    TERM           'dumb': no colour and no progress line\n"},
 };
 enum { TOPICS = sizeof topics / sizeof *topics };
 
@@ -125,21 +126,23 @@ static void print_topic(const Topic *topic) {
     print_result(&out);
 }
 
-int command_help(Arguments *arguments) {
-    if (arguments->operands.count == 0) {
-        help_overview();
-        return STATUS_DONE;
-    }
-    const char *name = arguments->operands.items[0];
+bool help_on_topic(const char *name) {
     const Command *command = command_named(name);
     const Topic *topic = topic_named(name);
-    if (!command && !topic)
-        return no_such_topic(arguments, name);
     if (command)
         help_on_command(command);
     if (command && topic)
         putchar('\n');
     if (topic)
         print_topic(topic);
-    return STATUS_DONE;
+    return command || topic;
+}
+
+int command_help(Arguments *arguments) {
+    if (arguments->operands.count == 0) {
+        help_overview();
+        return STATUS_DONE;
+    }
+    const char *name = arguments->operands.items[0];
+    return help_on_topic(name) ? STATUS_DONE : no_such_topic(arguments, name);
 }

@@ -61,6 +61,8 @@ static int act(const Command *command, char **words, int n_words) {
 }
 
 static int dispatch(int argc, char **argv) {
+    if (argc < 2 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+        return act(command_named("repl"), NULL, 0);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         help_overview();
         return STATUS_DONE;

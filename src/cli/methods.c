@@ -20,7 +20,7 @@ static void list_methods(Engine *engine) {
                TEXT_ARG(first_line(methods[i].doc)));
 }
 
-static int show_method(Engine *engine, const char *name) {
+int show_method(Engine *engine, const char *name) {
     const MechaMethod *method = mecha_method(engine, text_from(name));
     if (!method)
         return STATUS_FAULT;

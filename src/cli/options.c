@@ -29,7 +29,7 @@ typedef struct Option {
 #define FIELD(member) offsetof(Arguments, member)
 
 static const Option options[] = {
-    {"output", 'o', OPTION_TEXT, COMMANDS_PREPARING, FIELD(engine.output), "PATH",
+    {"output", 'o', OPTION_TEXT, COMMANDS_PREPARING & ~COMMAND_REPL, FIELD(engine.output), "PATH",
      "where the result goes"},
     {"dtype", 0, OPTION_TEXT, COMMANDS_PLANNING, FIELD(engine.dtype), "NAME",
      "dtype of the output: auto (that of the inputs), f32, bf16, ..."},
@@ -57,7 +57,7 @@ static const Option options[] = {
      "tensors that hold a NaN or an infinity do not count as absent"},
     {"allow-unused", 0, OPTION_FLAG, COMMANDS_PREPARING, FIELD(engine.allow_unused), NULL,
      "keys of a network may lack a target"},
-    {"no-sync", 0, OPTION_FLAG, COMMAND_RUN, FIELD(engine.no_sync), NULL,
+    {"no-sync", 0, OPTION_FLAG, COMMAND_RUN | COMMAND_REPL, FIELD(engine.no_sync), NULL,
      "do not wait until the output is on the disk"},
     {"force", 0, OPTION_FLAG, COMMANDS_PLANNING, FIELD(engine.force), NULL,
      "may replace a file of another kind, or an input"},
@@ -126,7 +126,8 @@ static Text complete_name(Text name, const Text *candidates, size_t count) {
     return found;
 }
 
-void options_unknown(const Command *command, Text name, const Text *others, size_t n_others) {
+/* The option of a command, or one of OTHERS, that was most likely meant. */
+static Text nearest_option(const Command *command, Text name, const Text *others, size_t n_others) {
     Text candidates[OPTIONS + 256];
     size_t count = 0;
     for (int i = 0; i < OPTIONS; i++)
@@ -135,8 +136,20 @@ void options_unknown(const Command *command, Text name, const Text *others, size
     for (size_t i = 0; i < n_others && i < 256; i++)
         candidates[count++] = others[i];
     Text nearest = complete_name(name, candidates, count);
-    if (!nearest.size)
-        nearest = nearest_name(name, candidates, count);
+    return nearest.size > 0 ? nearest : nearest_name(name, candidates, count);
+}
+
+static void set_unknown(const Command *command, Text name, const Text *others, size_t n_others) {
+    Text nearest = nearest_option(command, name, others, n_others);
+    if (nearest.size > 0)
+        fault("neither an option nor a parameter: '%.*s'; did you mean '%.*s'?", TEXT_ARG(name),
+              TEXT_ARG(nearest));
+    else
+        fault("neither an option nor a parameter: '%.*s'", TEXT_ARG(name));
+}
+
+void options_unknown(const Command *command, Text name, const Text *others, size_t n_others) {
+    Text nearest = nearest_option(command, name, others, n_others);
     Builder shown = {0};
     builder_printable(&shown, name);
     if (nearest.size)
@@ -374,4 +387,106 @@ void options_print(unsigned command, Builder *out) {
                  option->value ? option->value : "");
         builder_format(out, "  %-32s  %s\n", left, option->help);
     }
+}
+
+/* ---- sessions ---- */
+
+size_t options_names(const Command *command, Text *names, size_t most) {
+    size_t count = 0;
+    for (int i = 0; i < OPTIONS && count < most; i++)
+        if ((options[i].commands & command->bit) && options[i].field != FIELD(help))
+            names[count++] = text_from(options[i].name);
+    return count;
+}
+
+static void show_option(const Arguments *arguments, const Option *option, Builder *out) {
+    const void *field = (const char *)arguments + option->field;
+    switch (option->kind) {
+    case OPTION_FLAG:
+        if (*(const bool *)field)
+            builder_format(out, "%s\n", option->name);
+        return;
+    case OPTION_TEXT:
+    case OPTION_CHOICE:
+        if (*(const char *const *)field != NULL)
+            builder_format(out, "%s %s\n", option->name, *(const char *const *)field);
+        return;
+    case OPTION_THREADS:
+        if (*(const unsigned *)field != 0)
+            builder_format(out, "%s %u\n", option->name, *(const unsigned *)field);
+        return;
+    case OPTION_SIZE:
+        if (*(const uint64_t *)field != 0)
+            builder_format(out, "%s %llu\n", option->name,
+                           (unsigned long long)*(const uint64_t *)field);
+        return;
+    case OPTION_FOLDER:
+    case OPTION_SETTING:
+        return;
+    }
+}
+
+void options_show(const Arguments *arguments, Builder *out) {
+    for (int i = 0; i < OPTIONS; i++)
+        if (options[i].commands & arguments->command->bit)
+            show_option(arguments, &options[i], out);
+    for (size_t i = 0; i < arguments->models_dirs.count; i++)
+        builder_format(out, "models-dir %s\n", arguments->models_dirs.items[i]);
+    for (size_t i = 0; i < arguments->settings.count; i++)
+        builder_format(out, "%s = %s\n", arguments->settings.items[i].name,
+                       arguments->settings.items[i].value);
+}
+
+static MechaSetting *find_setting(const Arguments *arguments, Text name) {
+    for (size_t i = 0; i < arguments->settings.count; i++)
+        if (text_equal(text_from(arguments->settings.items[i].name), name))
+            return &arguments->settings.items[i];
+    return NULL;
+}
+
+const char *options_parameter(const Arguments *arguments, Text name) {
+    const MechaSetting *setting = find_setting(arguments, name);
+    return setting != NULL ? setting->value : NULL;
+}
+
+static void set_parameter(Arguments *arguments, Text name, const char *value) {
+    MechaSetting *known = find_setting(arguments, name);
+    MechaSetting setting = {known != NULL ? known->name : strndup(name.data, name.size), value};
+    if (known != NULL)
+        *known = setting;
+    else
+        vector_push(&arguments->settings, setting);
+}
+
+void options_restore(Arguments *arguments, Text name, const char *value) {
+    MechaSetting *setting = find_setting(arguments, name);
+    if (setting != NULL && value != NULL) {
+        setting->value = value;
+    } else if (setting != NULL) {
+        free((char *)setting->name);
+        *setting = arguments->settings.items[--arguments->settings.count];
+    }
+    connect(arguments);
+}
+
+bool options_set(Arguments *arguments, Text name, const char *value, const Text *parameters,
+                 size_t n_parameters) {
+    const Option *option = find_option(arguments->command->bit, name);
+    bool parameter = false;
+    for (size_t i = 0; i < n_parameters; i++)
+        parameter |= text_equal(parameters[i], name);
+    bool good = option != NULL || parameter;
+    if (option != NULL && value == NULL && option->kind != OPTION_FLAG)
+        good = fault("'%s' takes a value, %s", option->name, option->value) == STATUS_DONE;
+    else if (option != NULL && option->kind == OPTION_FLAG)
+        store(arguments, option, value == NULL || strcmp(value, "off") != 0 ? "" : NULL);
+    else if (option != NULL && !store(arguments, option, value))
+        good =
+            fault("'%s' takes %s, not '%.200s'", option->name, option->value, value) == STATUS_DONE;
+    else if (option == NULL && parameter)
+        set_parameter(arguments, name, value != NULL ? value : "true");
+    else if (!good)
+        set_unknown(arguments->command, name, parameters, n_parameters);
+    connect(arguments);
+    return good;
 }

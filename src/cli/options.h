@@ -22,9 +22,12 @@ enum {
     COMMAND_METHODS = 1 << 6,
     COMMAND_HELP = 1 << 7,
     COMMAND_CONFIGS = 1 << 8,
-    COMMANDS_PREPARING = COMMAND_RUN | COMMAND_CHECK | COMMAND_EXPLAIN | COMMAND_COMPILE,
-    COMMANDS_PLANNING = COMMAND_RUN | COMMAND_CHECK | COMMAND_EXPLAIN,
-    COMMANDS_ALL = (1 << 9) - 1,
+    COMMAND_REPL = 1 << 9,
+    COMMAND_DIFF = 1 << 10,
+    COMMANDS_PREPARING =
+        COMMAND_RUN | COMMAND_CHECK | COMMAND_EXPLAIN | COMMAND_COMPILE | COMMAND_REPL,
+    COMMANDS_PLANNING = COMMAND_RUN | COMMAND_CHECK | COMMAND_EXPLAIN | COMMAND_REPL,
+    COMMANDS_ALL = (1 << 16) - 1,
 };
 
 /* What a command line said. A zeroed one is all defaults. */
@@ -45,6 +48,16 @@ void options_free(Arguments *arguments);
 
 /* The options of a command, for its page of help. */
 void options_print(unsigned command, Builder *out);
+
+/* For sessions: what is set; one option or parameter more, after saying what is wrong with it where
+ * it is neither; and the names of all options. */
+void options_show(const Arguments *arguments, Builder *out);
+bool options_set(Arguments *arguments, Text name, const char *value, const Text *parameters,
+                 size_t n_parameters);
+/* The value that a parameter was set to, or NULL; and that again. */
+const char *options_parameter(const Arguments *arguments, Text name);
+void options_restore(Arguments *arguments, Text name, const char *value);
+size_t options_names(const Command *command, Text *names, size_t most);
 
 /* Says that NAME is no option, suggesting the nearest of the command's options and OTHERS (the
  * recipe's parameters). */

@@ -54,7 +54,7 @@ static bool wants_progress(const Arguments *arguments) {
 }
 
 /* `wrote blend.safetensors: 1143 keys, 2.13 GB in 1.52 s (1.40 GB/s)` */
-static void summarise(const Engine *engine) {
+void summarise_run(const Engine *engine) {
     MechaSummary summary = mecha_summary(engine);
     Builder line = {0};
     builder_add(&line, TEXT("wrote "));
@@ -105,6 +105,6 @@ int command_run(Arguments *arguments) {
     if (!json_messages(arguments))
         report(engine, arguments);
     if (status == STATUS_DONE && !arguments->quiet && !json_messages(arguments))
-        summarise(engine);
+        summarise_run(engine);
     return close_engine(engine, arguments, status);
 }

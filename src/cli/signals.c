@@ -42,6 +42,24 @@ void signals_prepare(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
+static volatile int interrupted;
+
+static void note(int signal_number) {
+    (void)signal_number;
+    interrupted = 1;
+}
+
+/* Reading from a terminal is interrupted, too. */
+const volatile int *signals_catch(void) {
+    struct sigaction action = {.sa_handler = note};
+    sigaction(SIGINT, &action, NULL);
+    return &interrupted;
+}
+
+void signals_caught(void) {
+    interrupted = 0;
+}
+
 void signals_progress_shown(bool shown) {
     progress_shown = shown;
 }

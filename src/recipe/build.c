@@ -288,6 +288,13 @@ bool build_settle(Build *build, NodeId id, SpaceSet *spaces) {
     return true;
 }
 
+bool build_is_settled(Build *build, NodeId id) {
+    const NodeInfo *info = infer(build, id);
+    double number;
+    return info->spaces != 0 || !info->is_model || node_of(build, id)->kind != NODE_OPERATOR ||
+           (mass_constant(info->mass, &number) && (number == 0 || number == 1));
+}
+
 SpaceSet build_space(const Build *build, NodeId id) {
     bool is_operator = node_of(build, id)->kind == NODE_OPERATOR && id < build->infos.count;
     return is_operator ? build->infos.items[id].spaces : 0;

@@ -49,6 +49,9 @@ NodeId build_call(Build *build, const Method *method, const Argument *arguments,
  * solver (0: not). False after an error about its mass. */
 bool build_settle(Build *build, NodeId node, SpaceSet *spaces);
 
+/* Whether build_settle would not refuse, as far as that is known without the keys. */
+bool build_is_settled(Build *build, NodeId node);
+
 /* The space in which an operator node is (weight, delta or param); 0 for other nodes or before
  * build_settle. */
 SpaceSet build_space(const Build *build, NodeId node);

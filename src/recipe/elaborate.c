@@ -163,6 +163,34 @@ static bool is_expression(const Ast *statement) {
     return statement->kind < AST_BLOCK;
 }
 
+/* What is no model yet, as the sum of two, is looked at when it is. */
+static void add_looks(Elaborator *elaborator, Item item, Span span, bool bound) {
+    for (uint32_t i = 0; item.kind == ITEM_LIST && i < item.n_items; i++)
+        add_looks(elaborator, item.items[i], span, bound);
+    if (item.kind != ITEM_NODE || (bound && !build_is_settled(elaborator->build, item.node)))
+        return;
+    RecipeOutput output = {.node = item.node, .span = span, .space = TEXT("any")};
+    vector_push(&elaborator->outputs, output);
+}
+
+/* Of a session only the last statement counts. */
+static void look_at(const Frame *frame, const Ast *final, Item last) {
+    static const ResultKind kinds[] = {RESULT_NONE, RESULT_VALUE, RESULT_LIST, RESULT_IMPORT};
+    Elaborator *elaborator = frame->elaborator;
+    size_t n_saves = elaborator->outputs.count;
+    if (final->kind == AST_SAVE && n_saves > 0) {
+        elaborator->outputs.items[0] = elaborator->outputs.items[n_saves - 1];
+        elaborator->outputs.count = 1;
+        return;
+    }
+    elaborator->outputs.count = 0;
+    const Binding *bound =
+        final->kind == AST_BIND ? environment_find(frame->environment, final->text) : NULL;
+    Item item = bound != NULL ? bound->item : last;
+    elaborator->recipe->result = kinds[item.kind];
+    add_looks(elaborator, item, final->span, bound != NULL);
+}
+
 static File *read_file(Elaborator *elaborator, Text path, uint32_t source, bool imported) {
     const Ast *ast = parse_recipe(elaborator->arena, elaborator->diags, source);
     File *file = arena_new(elaborator->arena, File);
@@ -178,7 +206,9 @@ static File *read_file(Elaborator *elaborator, Text path, uint32_t source, bool 
     Item last = elaborate_statements(&frame, ast->items, ast->n_items);
     file->reading = false;
     const Ast *final = ast->n_items > 0 ? ast->items[ast->n_items - 1] : NULL;
-    if (imported || final == NULL || !is_expression(final))
+    if (elaborator->options->looks && !imported && final != NULL)
+        look_at(&frame, final, last);
+    if (elaborator->options->looks || imported || final == NULL || !is_expression(final))
         return file;
     if (elaborator->outputs.count > 0) {
         diag_error(elaborator->diags, final->span,
@@ -278,7 +308,7 @@ Recipe *elaborate(Arena *arena, Diags *diags, Library *library, uint32_t source,
         elaborate_recipe(&elaborator, source);
     }
     free_elaborator(&elaborator);
-    if (diag_errors(diags) == errors && recipe->n_outputs == 0)
+    if (diag_errors(diags) == errors && recipe->n_outputs == 0 && !options->looks)
         diag_error(diags, SPAN_NONE,
                    "%.*s makes nothing: it ends in no expression and saves nothing",
                    TEXT_ARG(text->name));

@@ -31,6 +31,9 @@ typedef struct RecipeParameter {
     Text doc;
 } RecipeParameter;
 
+/* What the last statement of a session is. */
+typedef enum ResultKind { RESULT_NONE, RESULT_VALUE, RESULT_LIST, RESULT_IMPORT } ResultKind;
+
 typedef struct Recipe {
     Graph *graph;
     Build *build;
@@ -40,6 +43,7 @@ typedef struct Recipe {
     Text folder;  /* of the recipe file: where relative paths are looked for first */
     RecipeOutput *outputs;
     uint32_t n_outputs;
+    ResultKind result; /* under ElaborateOptions.looks; its values are the outputs */
     RecipeParameter *parameters;
     uint32_t n_parameters;
 } Recipe;
@@ -62,6 +66,7 @@ typedef struct ElaborateOptions {
     const Setting *settings;
     size_t n_settings;
     Text folder;
+    bool looks;    /* the outputs are what the last statement makes or names, of any space */
     bool *misused; /* becomes true where a parameter is missing, unknown or of the wrong type */
 } ElaborateOptions;
 
