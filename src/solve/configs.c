@@ -13,10 +13,9 @@ typedef struct Entry {
     uint32_t n_heads;
 } Entry;
 
-/* The matches of a set of names, by the number of names and a sum of their hashes: models of one
- * architecture often have the same. */
+/* The matches of some names in their order: models of one architecture often have the same. */
 typedef struct KnownMatches {
-    uint64_t hash;
+    const Text *names; /* a copy */
     uint32_t n_names;
     bool has_matches, has_perfect;
     ConfigMatches matches;
@@ -402,7 +401,6 @@ static bool enough(uint32_t known, uint32_t all) {
 typedef struct HashedNames {
     const Text *names;
     uint64_t *hashes;
-    uint64_t sum; /* of the hashes */
     uint32_t count;
 } HashedNames;
 
@@ -423,10 +421,8 @@ static bool may_know(Configs *configs, Entry *entry, const HashedNames *hashed, 
 static HashedNames hash_names(const Text *names, uint32_t n) {
     HashedNames hashed = {.names = names, .count = n};
     hashed.hashes = memory_grow(NULL, memory_size(n + 1, sizeof *hashed.hashes));
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n; i++)
         hashed.hashes[i] = text_hash(names[i]);
-        hashed.sum += hashed.hashes[i];
-    }
     return hashed;
 }
 
@@ -484,32 +480,48 @@ static const Config *find_perfect(Configs *configs, const HashedNames *hashed) {
     return perfect;
 }
 
+static bool same_names(const KnownMatches *known, const Text *names, uint32_t n) {
+    bool same = known->n_names == n;
+    for (uint32_t i = 0; same && i < n; i++)
+        same = text_equal(known->names[i], names[i]);
+    return same;
+}
+
+static const Text *copy_names(Arena *arena, const Text *names, uint32_t n) {
+    Text *copies = arena_array(arena, Text, n + 1);
+    for (uint32_t i = 0; i < n; i++)
+        copies[i] = text_copy(arena, names[i]);
+    return copies;
+}
+
 /* What is known of these names, or has to be found. */
-static KnownMatches *find_known(Configs *configs, const HashedNames *hashed) {
+static KnownMatches *find_known(Configs *configs, const Text *names, uint32_t n) {
     for (size_t i = 0; i < configs->known.count; i++)
-        if (configs->known.items[i].hash == hashed->sum &&
-            configs->known.items[i].n_names == hashed->count)
+        if (same_names(&configs->known.items[i], names, n))
             return &configs->known.items[i];
     list_entries(configs);
-    vector_push(&configs->known, (KnownMatches){.hash = hashed->sum, .n_names = hashed->count});
+    vector_push(&configs->known,
+                (KnownMatches){.names = copy_names(configs->arena, names, n), .n_names = n});
     return &configs->known.items[configs->known.count - 1];
 }
 
 ConfigMatches configs_match(Configs *configs, const Text *names, uint32_t n) {
+    KnownMatches *known = find_known(configs, names, n);
+    if (known->has_matches)
+        return known->matches;
     HashedNames hashed = hash_names(names, n);
-    KnownMatches *known = find_known(configs, &hashed);
-    if (!known->has_matches)
-        known->matches = find_matches(configs, &hashed);
+    known->matches = find_matches(configs, &hashed);
     known->has_matches = true;
     free(hashed.hashes);
     return known->matches;
 }
 
 const Config *configs_perfect(Configs *configs, const Text *names, uint32_t n) {
+    KnownMatches *known = find_known(configs, names, n);
+    if (known->has_perfect)
+        return known->perfect;
     HashedNames hashed = hash_names(names, n);
-    KnownMatches *known = find_known(configs, &hashed);
-    if (!known->has_perfect)
-        known->perfect = find_perfect(configs, &hashed);
+    known->perfect = find_perfect(configs, &hashed);
     known->has_perfect = true;
     free(hashed.hashes);
     return known->perfect;

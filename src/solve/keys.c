@@ -30,7 +30,8 @@ static void add_map_keys(const Node *node, Domain *domain) {
 static void meet_config_keys(const Solved *solved, NodeId id, const Domain *domain) {
     const Node *node = graph_node(solved->recipe->graph, id);
     const Model *model = solved->models[id];
-    for (uint32_t i = 0; model != NULL && i < model->n_tensors; i++)
+    bool network = config_is_network(domain->config);
+    for (uint32_t i = 0; network && model != NULL && i < model->n_tensors; i++)
         config_find(solved->configs, domain->config, model->tensors[i].name);
     for (uint32_t i = 0; node->kind == NODE_MAP && i < node->n_operands; i++)
         if (node->entries[i].kind == ENTRY_KEY)
@@ -139,7 +140,7 @@ static void set_bit(uint64_t *bits, uint32_t key) {
 
 /* ---- the keys of a node ---- */
 
-static SetId model_keys(KeySolver *solver, const Model *model) {
+static SetId find_model_keys(KeySolver *solver, const Model *model) {
     uint64_t *bits = scratch_set(solver);
     for (uint32_t i = 0; i < model->n_tensors; i++) {
         KeyId key = domain_key(solver->solved, solver->domain, model->tensors[i].name);
@@ -147,6 +148,22 @@ static SetId model_keys(KeySolver *solver, const Model *model) {
             set_bit(bits, key);
     }
     return set_number(solver, bits);
+}
+
+static bool same_names(const Model *a, const Model *b) {
+    bool same = a->n_tensors == b->n_tensors;
+    for (uint32_t i = 0; same && i < a->n_tensors; i++)
+        same = text_equal(a->tensors[i].name, b->tensors[i].name);
+    return same;
+}
+
+/* Models of one recipe mostly have the same names. */
+static SetId model_keys(KeySolver *solver, const Model *model) {
+    if (solver->last_model != NULL && same_names(solver->last_model, model))
+        return solver->last_keys;
+    solver->last_model = model;
+    solver->last_keys = find_model_keys(solver, model);
+    return solver->last_keys;
 }
 
 static bool is_constant(const Node *node) {

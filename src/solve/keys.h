@@ -36,6 +36,8 @@ typedef struct KeySolver {
     HashIndex by_operands;
     VECTOR(BodySet) bodies;
     HashIndex by_body;
+    const Model *last_model; /* whose keys were found last */
+    SetId last_keys;
 } KeySolver;
 
 /* What both sets have, or either. */
