@@ -221,17 +221,17 @@ static bool look_at_tensor(Engine *engine, Builder *out) {
         add_tensor(tensor, stored->data, out);
         return true;
     }
-    output->writer = writer_open_memory(tensor, 1);
-    if (output->writer == NULL) {
+    output->files = output_open_memory(tensor, 1);
+    if (output->files == NULL) {
         diag_error(engine->diags, SPAN_NONE, "there is not enough memory to look at '%.*s'",
                    TEXT_ARG(text_printable(&engine->arena, tensor->name)));
         return false;
     }
     bool good = engine_evaluate(engine);
     if (good && !tensor->dropped)
-        add_tensor(tensor, writer_memory(output->writer, tensor), out);
-    writer_abandon(output->writer);
-    output->writer = NULL;
+        add_tensor(tensor, output_memory(output->files, tensor), out);
+    output_abandon(output->files);
+    output->files = NULL;
     return good;
 }
 

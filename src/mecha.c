@@ -321,15 +321,18 @@ static bool open_outputs(Engine *engine) {
         Output *output = &engine->plan->outputs[i];
         MetadataEntry *metadata =
             arena_array(&engine->arena, MetadataEntry, recipe_output->n_metadata + 4);
-        WriterOptions options = {.force = engine->options->force,
-                                 .no_sync = engine->options->no_sync,
-                                 .metadata = metadata,
-                                 .inputs = engine->solved->inputs,
-                                 .n_inputs = engine->solved->n_inputs};
-        add_metadata(engine, i, metadata, &options.n_metadata);
-        output->writer = writer_open(recipe_output->path, output->tensors, output->n_tensors,
-                                     &options, engine->diags, recipe_output->path_span);
-        if (output->writer == NULL)
+        uint64_t shard_size = recipe_output->shard_size;
+        OutputFilesOptions options = {.file = {.force = engine->options->force,
+                                               .no_sync = engine->options->no_sync,
+                                               .metadata = metadata,
+                                               .inputs = engine->solved->inputs,
+                                               .n_inputs = engine->solved->n_inputs},
+                                      .shard_size = shard_size > 0 ? shard_size
+                                                                   : engine->options->shard_size};
+        add_metadata(engine, i, metadata, &options.file.n_metadata);
+        output->files = output_open(recipe_output->path, output->tensors, output->n_tensors,
+                                    &options, engine->diags, recipe_output->path_span);
+        if (output->files == NULL)
             return false;
     }
     return true;
@@ -337,8 +340,7 @@ static bool open_outputs(Engine *engine) {
 
 static void abandon_outputs(Engine *engine) {
     for (uint32_t i = 0; i < engine->plan->n_outputs; i++)
-        if (engine->plan->outputs[i].writer != NULL)
-            writer_abandon(engine->plan->outputs[i].writer);
+        output_abandon(engine->plan->outputs[i].files);
 }
 
 static bool finish_outputs(Engine *engine) {
@@ -346,10 +348,10 @@ static bool finish_outputs(Engine *engine) {
     for (uint32_t i = 0; i < engine->plan->n_outputs; i++) {
         Output *output = &engine->plan->outputs[i];
         if (ok)
-            ok = writer_finish(output->writer, engine->diags, engine->recipe->outputs[i].path_span);
+            ok = output_finish(output->files, engine->diags, engine->recipe->outputs[i].path_span);
         else
-            writer_abandon(output->writer);
-        output->writer = NULL;
+            output_abandon(output->files);
+        output->files = NULL;
     }
     return ok;
 }
@@ -387,13 +389,10 @@ static bool report_result(Engine *engine, const EvaluateResult *result) {
         return false;
     case EVALUATE_WRITE_FAILED:
         /* The writer that failed knows why. */
-        for (uint32_t i = 0; i < engine->plan->n_outputs; i++) {
-            Output *output = &engine->plan->outputs[i];
-            writer_finish(output->writer, engine->diags, engine->recipe->outputs[i].path_span);
-            output->writer = NULL;
-            if (diag_failed(engine->diags))
+        for (uint32_t i = 0; i < engine->plan->n_outputs; i++)
+            if (!output_check(engine->plan->outputs[i].files, engine->diags,
+                              engine->recipe->outputs[i].path_span))
                 break;
-        }
         return false;
     default:
         diag_error(engine->diags, SPAN_NONE, "interrupted: nothing was changed");

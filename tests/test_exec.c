@@ -203,15 +203,15 @@ static Ran run_tasks(const Case *c, const EvaluateOptions *options, uint32_t n_t
                           .outputs = outputs + i * c->list.n_roots,
                           .key = 1000 + i};
     Diags *diags = diags_new();
-    WriterOptions writing = {.no_sync = true};
+    OutputFilesOptions writing = {.file = {.no_sync = true}};
     Output output = {.tensors = tensors, .n_tensors = n};
-    output.writer = writer_open(text_from(path), tensors, n, &writing, diags, SPAN_NONE);
-    ck_assert_ptr_nonnull(output.writer);
+    output.files = output_open(text_from(path), tensors, n, &writing, diags, SPAN_NONE);
+    ck_assert_ptr_nonnull(output.files);
     limit_files();
     Plan plan = {tasks, n_tasks, &output, 1};
     Ran ran = {.result = evaluate(&plan, options)};
     if (ran.result.status == EVALUATE_DONE) {
-        ck_assert(writer_finish(output.writer, diags, SPAN_NONE));
+        ck_assert(output_finish(output.files, diags, SPAN_NONE));
         size_t size;
         char *file = read_file(path, &size);
         size_t begin = n > 0 ? tensors[0].offset : size;
@@ -220,7 +220,7 @@ static Ran run_tasks(const Case *c, const EvaluateOptions *options, uint32_t n_t
         memcpy(ran.bytes, file + begin, ran.size);
         free(file);
     } else
-        writer_abandon(output.writer);
+        output_abandon(output.files);
     diags_free(diags);
     free((void *)tensors[0].name.data);
     free(tensors);

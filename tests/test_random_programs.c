@@ -136,20 +136,20 @@ static void bound_init(Bound *bound, uint64_t seed, bool keyed) {
 
 static char *evaluate_bound(Bound *bound, const char *path, unsigned threads) {
     Diags *diags = diags_new();
-    WriterOptions writing = {.no_sync = true};
+    OutputFilesOptions writing = {.file = {.no_sync = true}};
     Output output = {.tensors = bound->tensors, .n_tensors = ROOTS};
-    output.writer = writer_open(text_from(path), bound->tensors, ROOTS, &writing, diags, SPAN_NONE);
+    output.files = output_open(text_from(path), bound->tensors, ROOTS, &writing, diags, SPAN_NONE);
     Task task = {.passes = bound->passes,
                  .shape = &random_key,
                  .leaves = bound->slots,
                  .outputs = bound->outputs};
     Plan plan = {&task, 1, &output, 1};
     EvaluateOptions options = {.kernels = kernels_best(), .threads = threads, .memory = 1 << 30};
-    ck_assert_ptr_nonnull(output.writer);
+    ck_assert_ptr_nonnull(output.files);
     EvaluateResult result = evaluate(&plan, &options);
     ck_assert_int_eq(result.status, EVALUATE_DONE);
     free(result.hits);
-    ck_assert(writer_finish(output.writer, diags, SPAN_NONE));
+    ck_assert(output_finish(output.files, diags, SPAN_NONE));
     diags_free(diags);
     return read_file(path, NULL);
 }

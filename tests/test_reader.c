@@ -447,6 +447,16 @@ START_TEST(folders_hold_one_model) {
 }
 END_TEST
 
+/* As diffusers saves a pipeline. */
+START_TEST(parts_of_a_folder_are_named) {
+    ck_assert_int_eq(mkdir(scratch_path("unet"), 0777), 0);
+    check_bad_folder("holds no .safetensors file");
+    shard("unet/diffusion_pytorch_model.safetensors", "a");
+    check_bad_folder("is a folder of parts, each a model of its own: name one, as '");
+    model_close(opened(scratch_path("unet")));
+}
+END_TEST
+
 static const char *cleaned;
 
 static void leave_mark(void) {
@@ -504,6 +514,7 @@ Suite *reader_suite(void) {
     tcase_add_test(tests, an_index_decides_which_tensors_count);
     tcase_add_test(tests, bad_indexes_are_refused);
     tcase_add_test(tests, folders_hold_one_model);
+    tcase_add_test(tests, parts_of_a_folder_are_named);
     tcase_add_test(tests, a_shrinking_file_is_an_error);
     suite_add_tcase(suite, tests);
     return suite;

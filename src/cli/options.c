@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include "base/size.h"
 #include "cli/cli.h"
 
 #include <ctype.h>
@@ -48,7 +49,7 @@ static const Option options[] = {
     {"memory", 0, OPTION_SIZE, COMMANDS_PLANNING, FIELD(engine.memory), "SIZE",
      "how much may be held, as 500M or 2G (half of the machine's)"},
     {"shard-size", 0, OPTION_SIZE, COMMANDS_PLANNING, FIELD(engine.shard_size), "SIZE",
-     "splits the output into files of at most this size"},
+     "writes a folder of files of at most this size, with an index"},
     {"metadata", 0, OPTION_CHOICE, COMMANDS_PLANNING, FIELD(metadata), "full|none",
      "what to write into the output besides tensors"},
     {"strict", 0, OPTION_FLAG, COMMANDS_PLANNING, FIELD(engine.strict), NULL,
@@ -160,36 +161,8 @@ void options_unknown(const Command *command, Text name, const Text *others, size
     builder_free(&shown);
 }
 
-static uint64_t size_unit(const char *text, size_t length) {
-    static const char letters[] = "KMGT";
-    char letter = (char)toupper((unsigned char)*text);
-    const char *found = length ? strchr(letters, letter) : NULL;
-    bool decimal = length == 2 && toupper((unsigned char)text[1]) == 'B';
-    bool binary = length == 1 || (length == 3 && strncasecmp(text + 1, "ib", 2) == 0);
-    if (length == 0 || (length == 1 && letter == 'B'))
-        return 1;
-    if (!found || !(decimal || binary))
-        return 0;
-    uint64_t unit = 1;
-    for (const char *at = letters; at <= found; at++)
-        unit *= decimal ? 1000 : 1024;
-    return unit;
-}
-
 bool parse_size(const char *text, uint64_t *size) {
-    size_t digits = strspn(text, "0123456789.");
-    char number[32];
-    if (digits == 0 || digits >= sizeof number)
-        return false;
-    memcpy(number, text, digits);
-    number[digits] = '\0';
-    char *end;
-    double value = strtod(number, &end);
-    uint64_t unit = size_unit(text + digits, strlen(text + digits));
-    if (*end || unit == 0 || value * (double)unit >= 0x1p63)
-        return false;
-    *size = (uint64_t)(value * (double)unit);
-    return true;
+    return size_parse(text_from(text), size);
 }
 
 static bool parse_threads(const char *text, unsigned *threads) {

@@ -363,8 +363,9 @@ static EvaluateStatus run_copy(Job *job, Machine *machine, uint64_t chunk) {
         atomic_store_explicit(&job->non_finite.items[pass->copy_leaf], true, memory_order_relaxed);
     const TaskOutput *output = &task->outputs[pass->copy_output];
     const Output *file = &job->frame.plan->outputs[output->output];
-    uint64_t offset = file->tensors[output->tensor].offset + pass->copy_to + begin;
-    if (!writer_write(file->writer, offset, data, size))
+    const OutputTensor *tensor = &file->tensors[output->tensor];
+    uint64_t offset = tensor->offset + pass->copy_to + begin;
+    if (!output_write(file->files, tensor, offset, data, size))
         return EVALUATE_WRITE_FAILED;
     machine->bytes_read += size;
     machine->bytes_written += size;

@@ -8,7 +8,7 @@
 
 #include "program/pass.h"
 #include "tensor/reader.h"
-#include "tensor/writer.h"
+#include "tensor/output.h"
 
 typedef struct TaskOutput {
     uint32_t output; /* in Plan.outputs */
@@ -25,9 +25,9 @@ typedef struct Task {
     uint32_t origin; /* the caller's number for it */
 } Task;
 
-/* A file to be written. */
+/* A file or folder to be written. */
 typedef struct Output {
-    Writer *writer;
+    OutputFiles *files;
     OutputTensor *tensors;
     uint32_t n_tensors;
 } Output;

@@ -287,8 +287,8 @@ static void block_flush(const Work *work, uint32_t index) {
     if (block->used == 0)
         return;
     const TaskOutput *output = &frame->task->outputs[frame->pass->accesses[index].index];
-    Writer *writer = frame->plan->outputs[output->output].writer;
-    if (!writer_write(writer, block->begin, block->bytes, block->used))
+    const Output *file = &frame->plan->outputs[output->output];
+    if (!output_write(file->files, &file->tensors[output->tensor], block->begin, block->bytes, block->used))
         work->machine->write_failed = true;
     work->machine->bytes_written += block->used;
     block->used = 0;

@@ -1,6 +1,7 @@
 #include "kernel/kernel.h"
 
 #include <cpuid.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 extern const Kernels kernels_base, kernels_avx2, kernels_avx512;
@@ -11,10 +12,21 @@ static bool has_f16c(void) {
     return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
 }
 
+/* Asking takes a virtual machine through its host each time. */
+static bool has_avx2(void) {
+    enum { UNKNOWN, NO, YES };
+    static atomic_int known = UNKNOWN;
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+    if (answer == UNKNOWN)
+        answer = __builtin_cpu_supports("avx2") && has_f16c() ? YES : NO;
+    atomic_store_explicit(&known, answer, memory_order_relaxed);
+    return answer == YES;
+}
+
 size_t kernels_available(const Kernels *const **builds) {
     static const Kernels *const all[] = {&kernels_base, &kernels_avx2, &kernels_avx512};
     *builds = all;
-    bool avx2 = __builtin_cpu_supports("avx2") && has_f16c();
+    bool avx2 = has_avx2();
     bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
     return avx2 && avx512 ? 3 : avx2 ? 2 : 1;

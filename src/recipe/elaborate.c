@@ -3,6 +3,7 @@
 #include "recipe/elaborate.h"
 
 #include "base/file.h"
+#include "base/size.h"
 #include "syntax/parse.h"
 
 #include <string.h>
@@ -32,9 +33,18 @@ static bool read_metadata(const Frame *frame, const Ast *ast, RecipeOutput *outp
     return true;
 }
 
+static void read_shard_size(const Frame *frame, const Ast *option, RecipeOutput *output) {
+    Text size;
+    if (!language_text(frame, option, &size) || size.size == 0)
+        return;
+    if (!size_parse(size, &output->shard_size) || output->shard_size == 0)
+        diag_error(frame->elaborator->diags, option->a->span,
+                   "shard_size is a size, as \"500MB\" or \"2G\"");
+}
+
 static void read_save_option(const Frame *frame, const Ast *option, RecipeOutput *output) {
     Elaborator *elaborator = frame->elaborator;
-    static const Text names[] = {{"dtype", 5}, {"space", 5}, {"metadata", 8}};
+    static const Text names[] = {{"dtype", 5}, {"space", 5}, {"shard_size", 10}, {"metadata", 8}};
     if (text_equal(option->text, TEXT("metadata"))) {
         read_metadata(frame, option->a, output);
     } else if (text_equal(option->text, TEXT("dtype"))) {
@@ -46,12 +56,15 @@ static void read_save_option(const Frame *frame, const Ast *option, RecipeOutput
         output->space_span = option->a->span;
         if (output->space.size > 0 && !text_equal(output->space, TEXT("any")))
             language_space(frame, output->space, option->a->span, &spaces);
+    } else if (text_equal(option->text, TEXT("shard_size"))) {
+        read_shard_size(frame, option, output);
     } else {
         diag_error(elaborator->diags, option->name_span, "'save' has no option '%.*s'",
                    TEXT_ARG(option->text));
-        Text nearest = nearest_name(option->text, names, 3);
+        Text nearest = nearest_name(option->text, names, 4);
         diag_hint(elaborator->diags,
-                  nearest.size > 0 ? "did you mean '%.*s'?" : "dtype, space or metadata",
+                  nearest.size > 0 ? "did you mean '%.*s'?"
+                                   : "dtype, space, shard_size or metadata",
                   TEXT_ARG(nearest));
     }
 }

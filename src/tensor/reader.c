@@ -387,9 +387,8 @@ void model_done_with(const Tensor *tensor, uint64_t begin, uint64_t end) {
 
 static bool is_current(const MappedFile *file) {
     struct stat now;
-    return stat(file->path, &now) == 0 && now.st_dev == file->device &&
-           now.st_ino == file->inode && (size_t)now.st_size == file->size &&
-           now.st_mtim.tv_sec == file->changed.tv_sec &&
+    return stat(file->path, &now) == 0 && now.st_dev == file->device && now.st_ino == file->inode &&
+           (size_t)now.st_size == file->size && now.st_mtim.tv_sec == file->changed.tv_sec &&
            now.st_mtim.tv_nsec == file->changed.tv_nsec;
 }
 

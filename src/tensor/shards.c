@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char default_index[] = "model.safetensors.index.json";
+const char shards_index[] = "model.safetensors.index.json";
 
 void shards_free(Shards *shards) {
     names_free(&shards->files);
@@ -162,9 +162,32 @@ static bool check_set(const TextList *names, const Refusal *refusal) {
                   show(first.stem).text, present + 1, first.total);
 }
 
+/* The first folder in a folder, by name, that holds a model; or an empty text. */
+static Text find_part(Arena *arena, Text folder) {
+    TextList names = {0}, files = {0};
+    Text part = TEXT("");
+    list_folder(arena, folder, TEXT(""), &names);
+    for (size_t i = 0; i < names.count && part.size == 0; i++) {
+        Text path = path_join(arena, folder, names.items[i]);
+        if (list_folder(arena, path, TEXT(".safetensors"), &files) && files.count > 0)
+            part = path;
+    }
+    vector_free(&names);
+    vector_free(&files);
+    return part;
+}
+
+static bool refuse_empty(Arena *arena, Text folder, const Refusal *refusal) {
+    Text part = find_part(arena, folder);
+    if (part.size == 0)
+        return refuse(refusal, "is a folder that holds no .safetensors file");
+    return refuse(refusal, "is a folder of parts, each a model of its own: name one, as '%s'",
+                  show_path(part).text);
+}
+
 static bool from_set(Shards *shards, Text folder, const TextList *names, const Refusal *refusal) {
     if (names->count == 0)
-        return refuse(refusal, "is a folder that holds no .safetensors file");
+        return refuse_empty(shards->files.arena, folder, refusal);
     if (names->count > 1 && !check_set(names, refusal))
         return false;
     shards->all = true;
@@ -176,7 +199,7 @@ static bool from_set(Shards *shards, Text folder, const TextList *names, const R
 /* Of several index files the one with the usual name is meant. */
 static Text choose_index(const TextList *names) {
     for (size_t i = 0; i < names->count; i++)
-        if (text_equal(names->items[i], text_from(default_index)))
+        if (text_equal(names->items[i], text_from(shards_index)))
             return names->items[i];
     return names->count == 1 ? names->items[0] : TEXT("");
 }
@@ -205,6 +228,22 @@ static bool from_folder(Shards *shards, Text folder, const Refusal *refusal) {
     vector_free(&indexes);
     vector_free(&files);
     return found;
+}
+
+bool shards_list(Names *files, Text folder) {
+    TextList names = {0};
+    bool listed = list_folder(files->arena, folder, TEXT(".safetensors"), &names);
+    struct stat status;
+    if (stat(path_join(files->arena, folder, text_from(shards_index)).data, &status) == 0)
+        names_add(files, text_from(shards_index));
+    for (size_t i = 0; i < names.count; i++) {
+        SetName set = {.stem = TEXT("")};
+        bool shard = parse_set_name(names.items[i], &set) && text_equal(set.stem, TEXT("model"));
+        if (shard || text_equal(names.items[i], TEXT("model.safetensors")))
+            names_add(files, names.items[i]);
+    }
+    vector_free(&names);
+    return listed;
 }
 
 bool shards_find(Shards *shards, Text path, const Refusal *refusal) {

@@ -32,6 +32,7 @@ struct Writer {
     size_t header_size; /* the prefix included: where the data begin */
     uint64_t size;      /* of the whole file */
     bool no_sync;
+    bool complete;     /* but for its name */
     _Atomic int error; /* of the first write that failed */
 };
 
@@ -337,6 +338,12 @@ bool writer_write(Writer *writer, uint64_t offset, const void *data, size_t size
     return false;
 }
 
+bool writer_check(const Writer *writer, Diags *diags, Span span) {
+    Refusal refusal = {diags, span, writer->path};
+    int error = atomic_load(&writer->error);
+    return error == 0 || refuse_errno(&refusal, "can't be written", error);
+}
+
 /* Moves bytes down within the file. */
 static bool move_down(int file, uint64_t to, uint64_t from, uint64_t size, void *buffer) {
     while (size > 0) {
@@ -397,8 +404,15 @@ static bool complete(Writer *writer) {
     errno = atomic_load(&writer->error);
     if (errno != 0)
         return false;
-    return close_up(writer) && write_header(writer) && (writer->no_sync || synchronise(file)) &&
-           close_reports_nothing(file) && temporary_rename(writer->temporary, writer->target);
+    writer->complete =
+        writer->complete || (close_up(writer) && write_header(writer) &&
+                             (writer->no_sync || synchronise(file)) && close_reports_nothing(file));
+    return writer->complete;
+}
+
+bool writer_complete(Writer *writer, Diags *diags, Span span) {
+    Refusal refusal = {diags, span, writer->path};
+    return complete(writer) || refuse_errno(&refusal, "can't be written", errno);
 }
 
 /* Makes the new name last. Where folders can't be opened or synchronised, nothing more can be done.
@@ -417,7 +431,7 @@ static bool synchronise_folder(Writer *writer) {
 
 bool writer_finish(Writer *writer, Diags *diags, Span span) {
     Refusal refusal = {diags, span, writer->path};
-    bool done = complete(writer);
+    bool done = complete(writer) && temporary_rename(writer->temporary, writer->target);
     int error = errno;
     temporary_close(writer->temporary); /* there may be no other descriptor for the folder */
     writer->temporary = NULL;

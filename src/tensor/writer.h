@@ -15,6 +15,7 @@ typedef struct OutputTensor {
     Shape shape;
     uint64_t offset; /* from the start of the file; set by writer_layout */
     uint64_t bytes;  /* set by writer_layout */
+    uint32_t file;   /* of several, which one; set by output_open */
     bool dropped;    /* set before writer_finish: the key got no value and leaves the file */
 } OutputTensor;
 
@@ -53,6 +54,13 @@ void writer_patch_metadata(Writer *writer, size_t index, Text value);
 /* Writes SIZE bytes at a file OFFSET; from any thread. False on failure, and the writer remembers
  * errno. */
 bool writer_write(Writer *writer, uint64_t offset, const void *data, size_t size);
+
+/* False after a diag_error where a write failed. */
+bool writer_check(const Writer *writer, Diags *diags, Span span);
+
+/* What writer_finish does up to the rename, for those that get their names together. False (after a
+ * diag_error) on failure; writer_finish or writer_abandon comes after it in every case. */
+bool writer_complete(Writer *writer, Diags *diags, Span span);
 
 /* Closes the file up over dropped tensors, syncs, renames. False (after a diag_error) on failure:
  * the old file is then intact, unless the message says that the new one stands and only the sync of

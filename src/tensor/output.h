@@ -1,0 +1,42 @@
+/* What a result is written to: one file, or a folder of shards.
+ *
+ * A folder holds `model-00001-of-00004.safetensors`, …, `model.safetensors.index.json`, and what
+ * stands beside an input: config, tokenizer, licence. All shards are complete before the first gets
+ * its name; an old index goes before that, and the new one comes last. So a folder that has an
+ * index holds all that the index names, whenever the program ends. */
+#ifndef TENSOR_OUTPUT_H
+#define TENSOR_OUTPUT_H
+
+#include "tensor/writer.h"
+
+typedef struct OutputFilesOptions {
+    WriterOptions file;  /* of each file */
+    uint64_t shard_size; /* bytes of tensors in a file, unless one alone is larger; 0: one file */
+} OutputFilesOptions;
+
+typedef struct OutputFiles OutputFiles;
+
+/* As writer_open; a PATH that ends in a slash, or a shard size, asks for a folder. Sets the file of
+ * each of TENSORS, too. */
+OutputFiles *output_open(Text path, OutputTensor *tensors, size_t n_tensors,
+                         const OutputFilesOptions *options, Diags *diags, Span span);
+
+/* As writer_open_memory and writer_memory. */
+OutputFiles *output_open_memory(OutputTensor *tensors, size_t n_tensors);
+const void *output_memory(const OutputFiles *output, const OutputTensor *tensor);
+
+/* As writer_write, into the file of a tensor. */
+bool output_write(OutputFiles *output, const OutputTensor *tensor, uint64_t offset,
+                  const void *data, size_t size);
+
+/* As writer_check. */
+bool output_check(const OutputFiles *output, Diags *diags, Span span);
+
+/* As writer_finish, for all that belongs to it. */
+bool output_finish(OutputFiles *output, Diags *diags, Span span);
+
+/* Removes what was written; a folder too, if it was made for this and nothing else is in it. NULL
+ * is left alone. */
+void output_abandon(OutputFiles *output);
+
+#endif

@@ -1,0 +1,213 @@
+#include "tensor/side_files.h"
+
+#include "base/file.h"
+#include "base/glob.h"
+#include "tensor/temporary.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What transformers and diffusers write beside weights, and what tells under which terms they are
+ * published. Anything else in the folder may have nothing to do with the model. */
+static const char *const patterns[] = {
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "spiece.model",
+    "sentencepiece*.model",
+    "chat_template*",
+    "LICENSE*",
+    "LICENCE*",
+    "NOTICE*",
+};
+
+void side_files_free(SideFiles *files) {
+    vector_free(&files->names);
+}
+
+static bool is_side_file(Text name) {
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        if (glob_matches(text_from(patterns[i]), name))
+            return true;
+    return false;
+}
+
+/* Empty where a model is one file, which may stand among others that are no part of it. */
+static Text folder_of(Arena *arena, const Model *model) {
+    Text path = text_copy(arena, model->path);
+    struct stat status;
+    if (text_ends(path, TEXT(".json")))
+        return text_copy(arena, path_folder(path));
+    return stat(path.data, &status) == 0 && S_ISDIR(status.st_mode) ? path : TEXT("");
+}
+
+/* The float dtype that holds most bytes. */
+static Text main_dtype(const OutputTensor *tensors, size_t n) {
+    uint64_t bytes[DTYPE_COUNT] = {0};
+    DType most = DTYPE_NONE;
+    for (size_t i = 0; i < n; i++) {
+        DType dtype = tensors[i].dtype;
+        if (dtype_info[dtype].kind != KIND_FLOAT)
+            continue;
+        bytes[dtype] += shape_count(&tensors[i].shape) * dtype_info[dtype].bits / 8;
+        if (most == DTYPE_NONE || bytes[dtype] > bytes[most])
+            most = dtype;
+    }
+    return most == DTYPE_NONE ? TEXT("") : dtype_info[most].torch_name;
+}
+
+static int compare_names(const void *a, const void *b) {
+    return text_compare(*(const Text *)a, *(const Text *)b);
+}
+
+static bool list_names(SideFiles *files, const Refusal *refusal) {
+    DIR *stream = opendir(files->folder.data);
+    if (stream == NULL)
+        return refuse_errno(refusal, "can't be listed", errno);
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
+        Text name = text_from(entry->d_name);
+        struct stat status;
+        Text path = path_join(files->arena, files->folder, name);
+        if (is_side_file(name) && stat(path.data, &status) == 0 && S_ISREG(status.st_mode))
+            vector_push(&files->names, text_copy(files->arena, name));
+    }
+    closedir(stream);
+    if (files->names.count > 0)
+        qsort(files->names.items, files->names.count, sizeof *files->names.items, compare_names);
+    return true;
+}
+
+bool side_files_find(SideFiles *files, const Model *const *inputs, size_t n_inputs,
+                     const OutputTensor *tensors, size_t n_tensors, const Refusal *refusal) {
+    files->dtype = main_dtype(tensors, n_tensors);
+    for (size_t i = 0; i < n_inputs && files->folder.size == 0; i++)
+        files->folder = folder_of(files->arena, inputs[i]);
+    Refusal inner = *refusal;
+    inner.path = files->folder;
+    return files->folder.size == 0 || list_names(files, &inner);
+}
+
+/* ---- the dtype in a config ---- */
+
+/* Behind the white space at AT. */
+static size_t skip_space(Text text, size_t at) {
+    while (at < text.size && isspace((unsigned char)text.data[at]))
+        at++;
+    return at;
+}
+
+/* Whether a value that is a string begins behind the key that ends at *AT; *AT is then where its
+ * letters begin, and *END where they end. */
+static bool find_value(Text text, size_t *at, size_t *end) {
+    size_t colon = skip_space(text, *at);
+    if (colon == text.size || text.data[colon] != ':')
+        return false;
+    size_t quote = skip_space(text, colon + 1);
+    if (quote == text.size || text.data[quote] != '"')
+        return false;
+    *at = quote + 1;
+    const char *last = memchr(text.data + *at, '"', text.size - *at);
+    *end = last == NULL ? *at : (size_t)(last - text.data);
+    return last != NULL;
+}
+
+/* Whether the text has, at AT, one of the keys under which configs keep the dtype of weights. */
+static size_t key_size(Text text, size_t at) {
+    static const char *const keys[] = {"\"torch_dtype\"", "\"dtype\""};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (text_starts((Text){text.data + at, text.size - at}, text_from(keys[i])))
+            return strlen(keys[i]);
+    return 0;
+}
+
+/* The rest of the text stays as it is, letter for letter: numbers that are written otherwise would
+ * be other numbers to some. */
+static void with_dtype(Text text, Text dtype, Builder *out) {
+    size_t kept = 0;
+    for (size_t i = 0; i < text.size && dtype.size > 0; i++) {
+        size_t at = i + key_size(text, i), end;
+        if (at == i || !find_value(text, &at, &end) ||
+            dtype_from_name((Text){text.data + at, end - at}) == DTYPE_NONE)
+            continue;
+        builder_add(out, (Text){text.data + kept, at - kept});
+        builder_add(out, dtype);
+        kept = end;
+        i = end;
+    }
+    builder_add(out, (Text){text.data + kept, text.size - kept});
+}
+
+/* ---- writing ---- */
+
+static bool synchronise(int file) {
+    int result;
+    do
+        result = fsync(file);
+    while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
+/* Where folders can't be opened or synchronised, nothing more can be done. */
+static void synchronise_folder(Text path) {
+    Arena arena = {0};
+    int file = file_open(text_copy(&arena, path_folder(path)).data, O_RDONLY | O_DIRECTORY, 0);
+    if (file >= 0) {
+        synchronise(file);
+        close(file);
+    }
+    arena_free(&arena);
+}
+
+bool side_file_put(Text path, Text content, bool no_sync, const Refusal *refusal) {
+    Refusal inner = *refusal;
+    inner.path = path;
+    Temporary *temporary = temporary_open(path, 0666);
+    if (temporary == NULL)
+        return refuse_errno(&inner, "can't be written", errno);
+    bool put = file_write_at(temporary->file, content.data, content.size, 0) &&
+               (no_sync || synchronise(temporary->file)) && temporary_rename(temporary, path.data);
+    int error = errno;
+    temporary_close(temporary);
+    if (put && !no_sync)
+        synchronise_folder(path);
+    return put || refuse_errno(&inner, "can't be written", error);
+}
+
+static bool copy_file(const SideFiles *files, Text name, Text folder, bool no_sync,
+                      const Refusal *refusal) {
+    Arena arena = {0};
+    Builder content = {0};
+    Refusal inner = *refusal;
+    inner.path = path_join(&arena, files->folder, name);
+    Text text, target = path_join(&arena, folder, name);
+    int error;
+    bool copied;
+    if (!file_read(&arena, inner.path, FILE_TEXT_LIMIT, &text, &error)) {
+        copied = refuse_errno(&inner, "can't be read", error);
+    } else {
+        with_dtype(text, text_equal(name, TEXT("config.json")) ? files->dtype : TEXT(""), &content);
+        copied = side_file_put(target, builder_view(&content), no_sync, refusal);
+    }
+    builder_free(&content);
+    arena_free(&arena);
+    return copied;
+}
+
+bool side_files_put(const SideFiles *files, Text folder, bool no_sync, const Refusal *refusal) {
+    for (size_t i = 0; i < files->names.count; i++)
+        if (!copy_file(files, files->names.items[i], folder, no_sync, refusal))
+            return false;
+    return true;
+}

@@ -1,0 +1,26 @@
+/* What stands beside the weights in a folder: config, tokenizer, chat template, licence. */
+#ifndef TENSOR_SIDE_FILES_H
+#define TENSOR_SIDE_FILES_H
+
+#include "base/vector.h"
+#include "tensor/refuse.h"
+#include "tensor/writer.h"
+
+typedef struct SideFiles {
+    Arena *arena;
+    Text folder;        /* where they are */
+    VECTOR(Text) names; /* sorted */
+    Text dtype;         /* torch's name of the one that most of the weights have */
+} SideFiles;
+
+/* Finds those of the first of INPUTS that is a folder. False after a message. */
+bool side_files_find(SideFiles *files, const Model *const *inputs, size_t n_inputs,
+                     const OutputTensor *tensors, size_t n_tensors, const Refusal *refusal);
+/* Copies them; in a config, the dtype of the weights becomes theirs. */
+bool side_files_put(const SideFiles *files, Text folder, bool no_sync, const Refusal *refusal);
+void side_files_free(SideFiles *files);
+
+/* Writes a small file as an output is: whole, or not at all. */
+bool side_file_put(Text path, Text content, bool no_sync, const Refusal *refusal);
+
+#endif

@@ -1,0 +1,175 @@
+/* Results that are folders of shards, and models that are. */
+#include "run.h"
+#include "tests.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *folder;
+
+static void set_up(void) {
+    static const TestTensor tensors[] = {
+        {"a", 100, 1}, {"b", 300, 2}, {"c", 100, 3}, {"d", 10, 4}, {"e", 1, 5}};
+    folder = scratch_open();
+    write_model(folder, "whole.safetensors", tensors, 5);
+    write_text(folder, "plan.mecha", "model(\"whole.safetensors\")\n");
+}
+
+static void tear_down(void) {
+    scratch_close(folder);
+}
+
+static Run in_folder(const char *script) {
+    const char *const environment[] = {"MECHA", mecha_binary(), NULL};
+    RunOptions options = {.folder = folder, .environment = environment};
+    return run_shell(&options, script);
+}
+
+static void expect_script(const char *script, const char *output) {
+    Run run = in_folder(script);
+    ck_assert_str_eq(run.error, "");
+    ck_assert_str_eq(run.output, output);
+    run_free(&run);
+}
+
+static void expect_error(const char *script, const char *phrase) {
+    Run run = in_folder(script);
+    ck_assert_msg(strstr(run.error, phrase) != NULL, "'%s' lacks '%s'", run.error, phrase);
+    ck_assert_int_eq(run.status, 1);
+    run_free(&run);
+}
+
+#define RUN    "\"$MECHA\" run -q plan.mecha --metadata none "
+#define SHARDS RUN "-o out --shard-size 800 && "
+
+START_TEST(results_are_split_in_order) {
+    expect_script(SHARDS "ls out && cat out/model.safetensors.index.json",
+                  "model-00001-of-00003.safetensors\n"
+                  "model-00002-of-00003.safetensors\n"
+                  "model-00003-of-00003.safetensors\n"
+                  "model.safetensors.index.json\n"
+                  "{\n"
+                  "  \"metadata\": {\n"
+                  "    \"total_size\": 2044\n"
+                  "  },\n"
+                  "  \"weight_map\": {\n"
+                  "    \"a\": \"model-00001-of-00003.safetensors\",\n"
+                  "    \"b\": \"model-00002-of-00003.safetensors\",\n"
+                  "    \"c\": \"model-00003-of-00003.safetensors\",\n"
+                  "    \"d\": \"model-00003-of-00003.safetensors\",\n"
+                  "    \"e\": \"model-00003-of-00003.safetensors\"\n"
+                  "  }\n"
+                  "}\n");
+}
+END_TEST
+
+START_TEST(shards_are_read_as_what_they_were) {
+    expect_script(SHARDS "for model in whole.safetensors out out/model.safetensors.index.json; do "
+                         "echo \"model(\\\"$model\\\")\" > again.mecha && "
+                         "\"$MECHA\" run -q again.mecha -o again.safetensors --metadata none && "
+                         "cksum < again.safetensors; done | sort -u | wc -l",
+                  "1\n");
+}
+END_TEST
+
+/* As download caches have them: names in one folder, bytes in another. */
+START_TEST(shards_may_be_links) {
+    expect_script(SHARDS
+                  "mkdir cache && cd out && for file in *; do mv $file ../cache/blob-$file && "
+                  "ln -s ../cache/blob-$file $file; done && cd .. && "
+                  "echo 'model(\"out\")' > plan.mecha && " RUN "-o again.safetensors && "
+                  "echo 'model(\"whole.safetensors\")' > plan.mecha && " RUN
+                  "-o first.safetensors && cmp again.safetensors first.safetensors",
+                  "");
+}
+END_TEST
+
+START_TEST(one_file_in_a_folder_needs_no_index) {
+    expect_script(RUN "-o out/ && ls out && " RUN "-o big --shard-size 1G && ls big",
+                  "model.safetensors\nmodel.safetensors\n");
+}
+END_TEST
+
+START_TEST(a_save_says_how_large_shards_are) {
+    write_text(folder, "plan.mecha",
+               "save model(\"whole.safetensors\") to \"out\", shard_size = \"1.7KB\"\n");
+    expect_script(RUN "&& ls out | wc -l", "3\n");
+}
+END_TEST
+
+/* The dtype of the weights becomes that of the result; the rest is kept, letter for letter. */
+START_TEST(what_stands_beside_the_weights_is_carried) {
+    expect_script(SHARDS
+                  "printf '{\"eps\": 1e-05, \"torch_dtype\" : \"float32\", \"dtype\": \"auto\"}' > "
+                  "out/config.json && echo '{}' > out/tokenizer.json && echo MIT > out/LICENSE && "
+                  "echo mine > out/notes.txt && echo 'model(\"out\")' > plan.mecha && " RUN
+                  "-o next --shard-size 800 --dtype bf16 && ls next && cat next/config.json",
+                  "LICENSE\nconfig.json\nmodel-00001-of-00002.safetensors\n"
+                  "model-00002-of-00002.safetensors\nmodel.safetensors.index.json\ntokenizer.json\n"
+                  "{\"eps\": 1e-05, \"torch_dtype\" : \"bfloat16\", \"dtype\": \"auto\"}");
+}
+END_TEST
+
+/* The old one has more shards, which belong to nothing then. */
+START_TEST(a_model_in_the_folder_is_replaced) {
+    expect_script(SHARDS "echo mine > out/notes.txt && " RUN
+                         "-o out --shard-size 1600 && ls out && " RUN "-o out/ && ls out",
+                  "model-00001-of-00002.safetensors\nmodel-00002-of-00002.safetensors\n"
+                  "model.safetensors.index.json\nnotes.txt\n"
+                  "model.safetensors\nnotes.txt\n");
+}
+END_TEST
+
+START_TEST(an_input_is_replaced_only_by_force) {
+    expect_error(SHARDS "echo 'model(\"out\")' > plan.mecha && " RUN "-o out --shard-size 100",
+                 "out: holds 'model-00001-of-00003.safetensors', an input of this run; --force "
+                 "replaces the model there when all is done");
+    expect_script("ls out | wc -l && " RUN "-o out --shard-size 400 --force && ls out | wc -l",
+                  "4\n5\n");
+}
+END_TEST
+
+START_TEST(a_folder_that_was_not_finished_is_not_there) {
+    expect_error("ln -s /dev/full out && " RUN "-o out --shard-size 100", "is no folder");
+    expect_error("mkdir kept && ulimit -f 1 && trap '' XFSZ && " RUN "-o kept --shard-size 1200 ; "
+                 "status=$?; ls kept; exit $status",
+                 "can't be written: File too large");
+    expect_script("ls kept | wc -l", "0\n");
+    expect_error("(ulimit -f 1 && trap '' XFSZ && " RUN "-o new --shard-size 1200)",
+                 "can't be written: File too large");
+    expect_script("ls -d new 2> /dev/null | wc -l", "0\n");
+}
+END_TEST
+
+START_TEST(what_makes_no_sense_is_refused) {
+    expect_error(RUN "-o out.safetensors --shard-size 100",
+                 "out.safetensors: is the name of a file, and shards go into a folder: name one");
+    expect_error(RUN "-o no/such --shard-size 100", "no/such: can't be made: No such file");
+    write_text(folder, "plan.mecha",
+               "save model(\"whole.safetensors\") to \"out\", shard_size = \"much\"\n");
+    expect_error(RUN, "shard_size is a size, as \"500MB\" or \"2G\"");
+    write_text(folder, "plan.mecha",
+               "save model(\"whole.safetensors\") to \"out\", shards = \"1G\"\n");
+    expect_error(RUN, "'save' has no option 'shards'");
+}
+END_TEST
+
+Suite *shards_suite(void) {
+    Suite *suite = suite_create("shards");
+    TCase *tests = tcase_create("shards");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, results_are_split_in_order);
+    tcase_add_test(tests, shards_are_read_as_what_they_were);
+    tcase_add_test(tests, shards_may_be_links);
+    tcase_add_test(tests, one_file_in_a_folder_needs_no_index);
+    tcase_add_test(tests, a_save_says_how_large_shards_are);
+    tcase_add_test(tests, what_stands_beside_the_weights_is_carried);
+    tcase_add_test(tests, a_model_in_the_folder_is_replaced);
+    tcase_add_test(tests, an_input_is_replaced_only_by_force);
+    tcase_add_test(tests, a_folder_that_was_not_finished_is_not_there);
+    tcase_add_test(tests, what_makes_no_sense_is_refused);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
