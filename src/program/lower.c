@@ -541,23 +541,28 @@ static bool evaluate_region(Lower *lower, const Region *region, Text key, uint32
 
 /* ---- roots ---- */
 
-/* Under `auto` an output keeps the dtype of the key in the first input that provides it, unless it
- * was cast. */
-static DType natural_dtype(const Lower *lower, Term term) {
+/* Under `auto` an output keeps the dtype of the key in the first of its inputs that provides it,
+ * unless it was cast. */
+static DType natural_dtype(const Lower *lower, NodeId root, Term term) {
+    const Graph *graph = lower->solved->recipe->graph;
     if (term.kind == TERM_TENSOR && term.cast != DTYPE_NONE)
         return term.cast;
-    for (uint32_t i = 0; i < lower->leaves->count; i++)
-        if (lower->leaves->items[i].tensor != NULL)
-            return lower->leaves->items[i].tensor->dtype;
+    unsigned char *reached = arena_array(lower->arena, unsigned char, graph_count(graph));
+    graph_reach(graph, &root, 1, reached);
+    for (uint32_t i = 0; i < lower->leaves->count; i++) {
+        const Leaf *leaf = &lower->leaves->items[i];
+        if (leaf->tensor != NULL && reached[leaf->node])
+            return leaf->tensor->dtype;
+    }
     return DTYPE_F32;
 }
 
 /* A leaf that passes through keeps its own dtype. */
-static DType root_dtype(const Lower *lower, Term term) {
+static DType root_dtype(const Lower *lower, NodeId root, Term term) {
     const Value *value =
         term.kind == TERM_TENSOR ? program_value(lower->program, term.value) : NULL;
     bool leaf = value != NULL && value->kind == VALUE_LEAF && term.cast == DTYPE_NONE;
-    return leaf ? (DType)value->dtype : natural_dtype(lower, term);
+    return leaf ? (DType)value->dtype : natural_dtype(lower, root, term);
 }
 
 static bool lower_root(Lower *lower, Term term, LowerRoot *root) {
@@ -570,7 +575,7 @@ static bool lower_root(Lower *lower, Term term, LowerRoot *root) {
                    TEXT_ARG(text_printable(lower->arena, lower->key)));
         return false;
     }
-    root->dtype = root_dtype(lower, term);
+    root->dtype = root_dtype(lower, root->node, term);
     root->value = term_value(lower, term);
     return true;
 }
