@@ -59,7 +59,7 @@ statement(S) ::= DEF(K) NAME(N) LP formals(F) RP EQUALS expr(E). { S = tree_def(
 statement(S) ::= DEF(K) NAME(N) LP formals(F) RP block(B). { S = tree_def(parser, K, N, F, B); }
 statement(S) ::= METHOD(K) NAME(N) LP formals(F) RP ARROW type(T) block(B). { S = tree_method(parser, K, N, F, T, B); }
 statement(S) ::= IMPORT(K) STRING(P) AS NAME(N).          { S = tree_import(parser, K, P, N); }
-statement(S) ::= SAVE(K) expr(E) TO expr(P) options(O).   { S = tree_save(parser, K, E, P, O); }
+statement(S) ::= SAVE(K) expr(E) saved_to(P) options(O).  { S = tree_save(parser, K, E, P, O); }
 statement(S) ::= NEXT(K) exprs(L) until(U).               { S = tree_next(parser, K, L, U); }
 statement(S) ::= CONFIG(K) STRING(N) body(B).             { S = tree_config(parser, K, N, list_empty(), B); }
 statement(S) ::= CONFIG(K) STRING(N) attributes(A) body(B). { S = tree_config(parser, K, N, A, B); }
@@ -82,6 +82,9 @@ doc(C) ::= .                                              { C = NULL; }
 doc(C) ::= STRING(T).                                     { C = tree_string(parser, T); }
 until(U) ::= .                                            { U = NULL; }
 until(U) ::= UNTIL expr(E).                               { U = E; }
+
+saved_to(P) ::= .                                         { P = NULL; }
+saved_to(P) ::= TO expr(E).                               { P = E; }
 
 %type options {AstList}
 options(L) ::= .                                          { L = list_empty(); }

@@ -116,6 +116,7 @@ START_TEST(statements_are_read) {
          "(method m (block [a]) (type S \"d\") [(formal a _ (type \"c\" [(type weight) (type "
          "delta)])) (formal b _ (type list _ _ (type float)))])"},
         {"import \"f.mecha\" as m", "(import m \"f.mecha\")"},
+        {"save a | b, dtype = \"f16\"", "(save (| a b) [(dtype= \"f16\")])"},
         {"save a | b to \"o\", dtype = \"bf16\", metadata = { \"a\": 1 }",
          "(save (| a b) \"o\" [(dtype= \"bf16\") (metadata= (map [(entry \"a\" 1)]))])"},
         {"save = 1\nto = save\nconfig = to.config", "(bind save 1)\n(bind to save)\n"
@@ -239,8 +240,9 @@ START_TEST(what_is_expected_is_said) {
         {"import foo", "1:8 expected a string, found 'foo' // write import \"file.mecha\" as name"},
         {"from x import y",
          "1:6 expected the end of the statement, found 'x' // write import \"file.mecha\" as name"},
-        {"save x", "1:7 expected 'to', found the end of the file // write save value to "
-                   "\"file.safetensors\""},
+        {"save x \"y\"",
+         "1:8 expected the end of the statement, found a string // write save value "
+         "to \"file.safetensors\""},
         {"save x to", "1:10 expected an expression, found the end of the file // write save value "
                       "to \"file.safetensors\""},
         {"x = a as b", "1:10 expected a string, found 'b' // a config's name stands within \"…\""},

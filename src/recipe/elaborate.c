@@ -12,25 +12,38 @@ enum { BYTES_PER_NODE = 12 /* of a recipe's text, at a guess */ };
 
 /* ---- saves ---- */
 
-static bool read_metadata(const Frame *frame, const Ast *ast, RecipeOutput *output) {
+static void read_metadata(const Frame *frame, const Ast *option, RecipeOutput *output) {
     Elaborator *elaborator = frame->elaborator;
-    if (ast->kind != AST_MAP) {
-        diag_error(elaborator->diags, ast->span, "metadata is a map: { \"license\": \"…\" }");
-        return false;
+    const Ast *map = option->a;
+    if (map->kind != AST_MAP) {
+        diag_error(elaborator->diags, map->span, "metadata is a map: { \"license\": \"…\" }");
+        return;
     }
-    output->metadata = arena_array(elaborator->arena, MetadataPair, ast->n_items + 1);
-    for (uint32_t i = 0; i < ast->n_items; i++) {
-        NodeId value = elaborate_node(frame, ast->items[i]->b);
+    output->metadata = arena_array(elaborator->arena, MetadataPair, map->n_items + 1);
+    for (uint32_t i = 0; i < map->n_items; i++) {
+        NodeId value = elaborate_node(frame, map->items[i]->b);
         if (value == NODE_NONE)
-            return false;
+            return;
         if (node_of(frame, value)->kind != NODE_STRING) {
-            diag_error(elaborator->diags, ast->items[i]->b->span, "metadata holds strings");
-            return false;
+            diag_error(elaborator->diags, map->items[i]->b->span, "metadata holds strings");
+            return;
         }
         output->metadata[output->n_metadata++] =
-            (MetadataPair){ast->items[i]->a->text, node_of(frame, value)->text};
+            (MetadataPair){map->items[i]->a->text, node_of(frame, value)->text};
     }
-    return true;
+}
+
+static void read_save_dtype(const Frame *frame, const Ast *option, RecipeOutput *output) {
+    language_text(frame, option, &output->dtype);
+    output->dtype_span = option->a->span;
+}
+
+static void read_save_space(const Frame *frame, const Ast *option, RecipeOutput *output) {
+    SpaceSet spaces;
+    language_text(frame, option, &output->space);
+    output->space_span = option->a->span;
+    if (output->space.size > 0 && !text_equal(output->space, TEXT("any")))
+        language_space(frame, output->space, option->a->span, &spaces);
 }
 
 static void read_shard_size(const Frame *frame, const Ast *option, RecipeOutput *output) {
@@ -42,31 +55,68 @@ static void read_shard_size(const Frame *frame, const Ast *option, RecipeOutput 
                    "shard_size is a size, as \"500MB\" or \"2G\"");
 }
 
-static void read_save_option(const Frame *frame, const Ast *option, RecipeOutput *output) {
-    Elaborator *elaborator = frame->elaborator;
-    static const Text names[] = {{"dtype", 5}, {"space", 5}, {"shard_size", 10}, {"metadata", 8}};
-    if (text_equal(option->text, TEXT("metadata"))) {
-        read_metadata(frame, option->a, output);
-    } else if (text_equal(option->text, TEXT("dtype"))) {
-        language_text(frame, option, &output->dtype);
-        output->dtype_span = option->a->span;
-    } else if (text_equal(option->text, TEXT("space"))) {
-        SpaceSet spaces;
-        language_text(frame, option, &output->space);
-        output->space_span = option->a->span;
-        if (output->space.size > 0 && !text_equal(output->space, TEXT("any")))
-            language_space(frame, output->space, option->a->span, &spaces);
-    } else if (text_equal(option->text, TEXT("shard_size"))) {
-        read_shard_size(frame, option, output);
-    } else {
-        diag_error(elaborator->diags, option->name_span, "'save' has no option '%.*s'",
+static void read_save_compute(const Frame *frame, const Ast *option, RecipeOutput *output) {
+    language_text(frame, option, &output->compute);
+    output->compute_span = option->a->span;
+}
+
+static void read_flag(const Frame *frame, const Ast *option, bool *flag) {
+    NodeId id = elaborate_node(frame, option->a);
+    const Node *node = id != NODE_NONE ? node_of(frame, id) : NULL;
+    *flag = node != NULL && node->number != 0;
+    if (node != NULL && (node->kind != NODE_NUMBER || node->number_kind != NUMBER_BOOL))
+        diag_error(frame->elaborator->diags, option->a->span, "'%.*s' is true or false",
                    TEXT_ARG(option->text));
-        Text nearest = nearest_name(option->text, names, 4);
-        diag_hint(elaborator->diags,
-                  nearest.size > 0 ? "did you mean '%.*s'?"
-                                   : "dtype, space, shard_size or metadata",
-                  TEXT_ARG(nearest));
+}
+
+static void read_save_keep(const Frame *frame, const Ast *option, RecipeOutput *output) {
+    read_flag(frame, option, &output->keep_non_finite);
+}
+
+static void read_save_allow(const Frame *frame, const Ast *option, RecipeOutput *output) {
+    read_flag(frame, option, &output->allow_unused);
+}
+
+static const struct {
+    Text name;
+    void (*read)(const Frame *frame, const Ast *option, RecipeOutput *output);
+} save_options[] = {
+    {{"dtype", 5}, read_save_dtype},         {{"space", 5}, read_save_space},
+    {{"shard_size", 10}, read_shard_size},   {{"metadata", 8}, read_metadata},
+    {{"compute", 7}, read_save_compute},     {{"keep_non_finite", 15}, read_save_keep},
+    {{"allow_unused", 12}, read_save_allow},
+};
+
+enum { N_SAVE_OPTIONS = sizeof save_options / sizeof *save_options };
+
+static void read_save_option(const Frame *frame, const Ast *option, RecipeOutput *output) {
+    Diags *diags = frame->elaborator->diags;
+    Text names[N_SAVE_OPTIONS];
+    for (size_t i = 0; i < N_SAVE_OPTIONS; i++) {
+        names[i] = save_options[i].name;
+        if (text_equal(option->text, names[i])) {
+            save_options[i].read(frame, option, output);
+            return;
+        }
     }
+    diag_error(diags, option->name_span, "'save' has no option '%.*s'", TEXT_ARG(option->text));
+    Text nearest = nearest_name(option->text, names, N_SAVE_OPTIONS);
+    if (nearest.size > 0)
+        diag_hint(diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
+    else
+        diag_hint(diags,
+                  "dtype, space, shard_size, metadata, compute, keep_non_finite or allow_unused");
+}
+
+/* Without a path the file is named by -o. */
+static void read_path(const Frame *frame, const Ast *ast, RecipeOutput *output) {
+    NodeId path = ast != NULL ? elaborate_node(frame, ast) : NODE_NONE;
+    if (path == NODE_NONE)
+        return;
+    output->path_span = ast->span;
+    output->path = node_of(frame, path)->text;
+    if (node_of(frame, path)->kind != NODE_STRING)
+        diag_error(frame->elaborator->diags, ast->span, "a path is a string");
 }
 
 static void run_save(const Frame *frame, const Ast *ast) {
@@ -75,15 +125,10 @@ static void run_save(const Frame *frame, const Ast *ast) {
         diag_error(elaborator->diags, ast->span, "an imported file may not save");
         return;
     }
-    RecipeOutput output = {
-        .node = elaborate_node(frame, ast->a), .span = ast->a->span, .path_span = ast->b->span};
-    NodeId path = elaborate_node(frame, ast->b);
+    RecipeOutput output = {.node = elaborate_node(frame, ast->a), .span = ast->a->span};
+    read_path(frame, ast->b, &output);
     for (uint32_t i = 0; i < ast->n_items; i++)
         read_save_option(frame, ast->items[i], &output);
-    if (path != NODE_NONE && node_of(frame, path)->kind == NODE_STRING)
-        output.path = node_of(frame, path)->text;
-    else if (path != NODE_NONE)
-        diag_error(elaborator->diags, ast->b->span, "a path is a string");
     vector_push(&elaborator->outputs, output);
 }
 
@@ -240,6 +285,9 @@ static void elaborate_recipe(Elaborator *elaborator, uint32_t source) {
     recipe->n_outputs = (uint32_t)elaborator->outputs.count;
     recipe->outputs = arena_copy(elaborator->arena, elaborator->outputs.items,
                                  recipe->n_outputs * sizeof *recipe->outputs);
+    recipe->n_names = (uint32_t)elaborator->names.count;
+    recipe->names = arena_copy(elaborator->arena, elaborator->names.items,
+                               recipe->n_names * sizeof *recipe->names);
     recipe->n_parameters = (uint32_t)elaborator->parameters.count;
     recipe->parameters = arena_copy(elaborator->arena, elaborator->parameters.items,
                                     recipe->n_parameters * sizeof *recipe->parameters);
@@ -285,6 +333,7 @@ static void free_elaborator(Elaborator *elaborator) {
     vector_free(&elaborator->files);
     vector_free(&elaborator->outputs);
     vector_free(&elaborator->parameters);
+    vector_free(&elaborator->names);
 }
 
 /* Every output must be a model or a parameter, not an affine combination of another mass. */

@@ -62,6 +62,7 @@ typedef struct Elaborator {
     VECTOR(Environment *) environments;
     VECTOR(RecipeOutput) outputs;
     VECTOR(RecipeParameter) parameters;
+    VECTOR(NodeName) names;
     uint64_t steps;
 } Elaborator;
 

@@ -162,7 +162,28 @@ static void hint_definition(const Elaborator *elaborator, const Scope *scope, Te
     vector_free(&names);
 }
 
+/* methods.NAME(…): the merge method that a function of the same name hides */
+static Item call_hidden(const Frame *frame, const Ast *ast) {
+    const Scope *scope = frame->file->scope;
+    const Definition *callee = scope_find(scope, DEFINITION_METHOD, ast->a->text);
+    if (callee != NULL)
+        return call_definition(frame, ast, callee);
+    Diags *diags = frame->elaborator->diags;
+    diag_error(diags, ast->a->name_span, "unknown merge method '%.*s'", TEXT_ARG(ast->a->text));
+    Text nearest = scope_nearest(scope, DEFINITION_METHOD, ast->a->text);
+    if (nearest.size > 0)
+        diag_hint(diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
+    return poison;
+}
+
+static bool names_methods(const Frame *frame, const Ast *ast) {
+    return ast->kind == AST_NAME && text_equal(ast->text, TEXT("methods")) &&
+           frame_find(frame->environment, ast->text) == NULL;
+}
+
 static Item call_imported(const Frame *frame, const Ast *ast) {
+    if (names_methods(frame, ast->a->a))
+        return call_hidden(frame, ast);
     Item module = elaborate_expression(frame, ast->a->a);
     if (module.kind != ITEM_MODULE) {
         if (module.kind != ITEM_POISON)

@@ -57,6 +57,9 @@ void frame_bind(const Frame *frame, Text name, Span span, Item item) {
         diag_note(diags, before->span, "first bound here");
         return;
     }
+    if (frame->environment == &frame->file->environment && !frame->file->imported &&
+        item.kind == ITEM_NODE)
+        vector_push(&frame->elaborator->names, (NodeName){item.node, name});
     index_add(&frame->environment->index, text_hash(name),
               (uint32_t)frame->environment->bindings.count);
     vector_push(&frame->environment->bindings, (Binding){name, span, item});
@@ -77,16 +80,25 @@ static bool is_active(const Frame *frame, const Definition *definition) {
     return false;
 }
 
+/* A file's own method comes before a function of the library. */
+static bool hides_function(const Scope *scope, const Definition *method,
+                           const Definition *function) {
+    return method != NULL && method->scope == scope && function->scope != scope;
+}
+
 /* What a called name stands for. Inside its own body a function's name means what it hides. */
 const Definition *frame_callee(const Frame *frame, const Scope *scope, Text name, bool *recursive) {
     *recursive = false;
     const Definition *found = scope_find(scope, DEFINITION_FUNCTION, name);
+    const Definition *method = scope_find(scope, DEFINITION_METHOD, name);
+    if (found != NULL && hides_function(scope, method, found))
+        return method;
     if (found != NULL && is_active(frame, found)) {
         *recursive = true;
         const Definition *hidden = library_find(scope->library, DEFINITION_FUNCTION, name);
         found = hidden != found && hidden != NULL && !is_active(frame, hidden) ? hidden : NULL;
     }
-    return found != NULL ? found : scope_find(scope, DEFINITION_METHOD, name);
+    return found != NULL ? found : method;
 }
 
 /* Every name that could have been meant, for suggestions. */

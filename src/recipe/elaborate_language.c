@@ -46,6 +46,16 @@ bool language_space(const Frame *frame, Text name, Span span, SpaceSet *spaces) 
     return false;
 }
 
+/* The arguments of model and literal behind their first: what the keys are of, and the space. */
+static bool read_hints(const Frame *frame, const Ast *ast, Text *config, SpaceSet *spaces) {
+    const Ast *space_argument = call_argument(ast, TEXT("space"), 2);
+    Text space;
+    if (!language_text(frame, call_argument(ast, TEXT("config"), 1), config) ||
+        !language_text(frame, space_argument, &space))
+        return false;
+    return space.size == 0 || language_space(frame, space, space_argument->a->span, spaces);
+}
+
 /* model(path, config = null, space = "weight") */
 static Item call_model(const Frame *frame, const Ast *ast) {
     static const char *const known[] = {"path", "config", "space"};
@@ -60,22 +70,44 @@ static Item call_model(const Frame *frame, const Ast *ast) {
             return poison;
         }
     }
-    const Ast *path_argument = call_argument(ast, TEXT("path"), 0);
-    const Ast *space_argument = call_argument(ast, TEXT("space"), 2);
-    Text path, config, space;
-    if (!language_text(frame, path_argument, &path) ||
-        !language_text(frame, call_argument(ast, TEXT("config"), 1), &config) ||
-        !language_text(frame, space_argument, &space))
+    Text path, config;
+    SpaceSet spaces = SPACE_SET(SPACE_WEIGHT);
+    if (!language_text(frame, call_argument(ast, TEXT("path"), 0), &path) ||
+        !read_hints(frame, ast, &config, &spaces))
         return poison;
     if (path.size == 0) {
         diag_error(frame->elaborator->diags, ast->span,
                    "'model' needs the path of a file or folder");
         return poison;
     }
-    SpaceSet spaces = SPACE_SET(SPACE_WEIGHT);
-    if (space.size > 0 && !language_space(frame, space, space_argument->a->span, &spaces))
-        return poison;
     return item_of(build_model(frame->elaborator->build, path, config, spaces, ast->span));
+}
+
+/* literal({ "key": value, … }, config = null, space = null): these keys, each with its value */
+static Item call_literal(const Frame *frame, const Ast *ast) {
+    Diags *diags = frame->elaborator->diags;
+    const Ast *map = ast->n_items > 0 && ast->n_items <= 3 ? ast->items[0]->a : NULL;
+    bool keys = map != NULL && ast->items[0]->text.size == 0 && map->kind == AST_MAP;
+    for (uint32_t i = 0; keys && i < map->n_items; i++)
+        keys = map->items[i]->a->kind == AST_STRING;
+    if (!keys) {
+        diag_error(diags, ast->span, "'literal' takes a map of keys");
+        diag_hint(diags, "literal({ \"key\": 0.5 }, config = null, space = null)");
+        return poison;
+    }
+    Text config;
+    SpaceSet spaces = 0;
+    MapEntry *entries = arena_array(frame->elaborator->arena, MapEntry, map->n_items + 1);
+    NodeId *values = arena_array(frame->elaborator->arena, NodeId, map->n_items + 1);
+    for (uint32_t i = 0; i < map->n_items; i++) {
+        const Ast *key = map->items[i]->a;
+        entries[i] = (MapEntry){ENTRY_KEY, key->text, TEXT(""), key->span};
+        values[i] = elaborate_node(frame, map->items[i]->b);
+    }
+    if (!read_hints(frame, ast, &config, &spaces))
+        return poison;
+    return item_of(build_map(frame->elaborator->build, entries, values, map->n_items, config,
+                             spaces, ast->span));
 }
 
 static Item call_length(const Frame *frame, const Ast *ast) {
@@ -200,8 +232,9 @@ static const struct {
     const char *name;
     Item (*call)(const Frame *frame, const Ast *ast);
 } language_functions[] = {
-    {"model", call_model}, {"convert", call_convert}, {"config", call_config},
-    {"len", call_length},  {"range", call_range},     {"sum", call_sum},
+    {"model", call_model},   {"literal", call_literal}, {"convert", call_convert},
+    {"config", call_config}, {"len", call_length},      {"range", call_range},
+    {"sum", call_sum},
 };
 
 /* A function of the language itself, called by that name; false where there is none. */

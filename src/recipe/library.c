@@ -391,6 +391,17 @@ const Definition *library_find(Library *library, DefinitionKind kind, Text name)
     return find_here(stdlib_scope(library, stdlib_entries[entry].file), kind, name);
 }
 
+Text library_text(const Library *library, const Definition *definition) {
+    return diags_find(library->diags, definition->syntax->span.source)->text;
+}
+
+bool library_owns(const Library *library, const Definition *definition) {
+    for (unsigned file = 0; file < n_stdlib_files; file++)
+        if (library->files[file] == definition->scope)
+            return true;
+    return false;
+}
+
 const Definition *scope_find(const Scope *scope, DefinitionKind kind, Text name) {
     const Definition *found = find_here(scope, kind, name);
     return found != NULL ? found : library_find(scope->library, kind, name);

@@ -47,6 +47,11 @@ const Definition *library_find(Library *library, DefinitionKind kind, Text name)
 /* In SCOPE, then in the standard library. */
 const Definition *scope_find(const Scope *scope, DefinitionKind kind, Text name);
 
+/* The text of the file that a definition stands in. */
+Text library_text(const Library *library, const Definition *definition);
+/* Whether a definition is the standard library's. */
+bool library_owns(const Library *library, const Definition *definition);
+
 /* The name, among those of that kind in scope and library, nearest to a wrong one; empty if none is
  * near. */
 Text scope_nearest(const Scope *scope, DefinitionKind kind, Text name);

@@ -17,6 +17,10 @@ typedef struct RecipeOutput {
     Text dtype, space; /* empty: as the command line says */
     Span dtype_span, space_span;
     uint64_t shard_size;    /* 0: as the command line says */
+    /* These hold for all outputs, which are computed together. */
+    Text compute; /* empty: as the command line says */
+    Span compute_span;
+    bool keep_non_finite, allow_unused;
     MetadataPair *metadata; /* given by the save */
     uint32_t n_metadata;
 } RecipeOutput;
@@ -33,6 +37,11 @@ typedef struct RecipeParameter {
 
 /* What the last statement of a session is. */
 typedef enum ResultKind { RESULT_NONE, RESULT_VALUE, RESULT_LIST, RESULT_IMPORT } ResultKind;
+/* How the recipe calls a node: what it was bound to in the recipe's own file. */
+typedef struct NodeName {
+    NodeId node;
+    Text name;
+} NodeName;
 
 typedef struct Recipe {
     Graph *graph;
@@ -44,6 +53,8 @@ typedef struct Recipe {
     RecipeOutput *outputs;
     uint32_t n_outputs;
     ResultKind result; /* under ElaborateOptions.looks; its values are the outputs */
+    NodeName *names; /* in order of binding */
+    uint32_t n_names;
     RecipeParameter *parameters;
     uint32_t n_parameters;
 } Recipe;

@@ -51,7 +51,7 @@ typedef enum AstKind {
                      alternatives (`weight | delta`, and then no text), a: config (AST_STRING) after
                      `as`, or NULL */
     AST_IMPORT,   /* import a (AST_STRING) as text */
-    AST_SAVE,     /* save a to b, items: AST_ARGUMENT options */
+    AST_SAVE,     /* save a to b (may be NULL), items: AST_ARGUMENT options */
     AST_CONFIG,   /* config a (AST_STRING) items: AST_ATTRIBUTE, b: AST_BLOCK of items */
     AST_TEMPLATE, /* template text(items: AST_FORMAL) b: AST_BLOCK of items */
     AST_CONVERSION, /* conversion text from a to b (items: AST_FORMAL) -> b->b c: AST_BLOCK of

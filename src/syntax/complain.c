@@ -164,7 +164,7 @@ static const char *grammar_hint(const Parser *parser, Token found, const bool *e
         return "a name that is a keyword stands within backticks";
     if (first.kind == T_IMPORT)
         return "write import \"file.mecha\" as name";
-    if (first.kind == T_SAVE && expected[T_TO])
+    if (first.kind == T_SAVE && (expected[T_TO] || found.kind == T_STRING || previous.kind == T_TO))
         return "write save value to \"file.safetensors\"";
     if (found.kind == T_PLUS && expects_operand(expected))
         return "numbers have no '+' before them";
