@@ -6,6 +6,7 @@
 #include "solve/affine.h"
 #include "solve/convert.h"
 #include "solve/instructions.h"
+#include "solve/spell.h"
 #include "syntax/format.h"
 #include "syntax/parse.h"
 
@@ -70,8 +71,7 @@ bool mecha_load_parts(Engine *engine, const SourcePart *parts, size_t n_parts, c
     return true;
 }
 
-/* The recipe that a model carries in its metadata. */
-static bool load_carried(Engine *engine, const char *path) {
+bool mecha_carried(Engine *engine, const char *path, Builder *out) {
     Model *model = model_open(text_from(path), engine->diags, SPAN_NONE);
     if (model == NULL)
         return false;
@@ -79,11 +79,20 @@ static bool load_carried(Engine *engine, const char *path) {
     if (recipe.data == NULL)
         recipe = model_metadata(model, TEXT("mecha_recipe"));
     bool found = recipe.data != NULL;
-    if (found)
-        mecha_load(engine, text_format(&engine->arena, "<recipe of %s>", path), recipe);
-    else
+    builder_add(out, recipe);
+    if (!found)
         diag_error(engine->diags, SPAN_NONE, "'%s' carries no recipe in its metadata", path);
     model_close(model);
+    return found;
+}
+
+static bool load_carried(Engine *engine, const char *path) {
+    Builder recipe = {0};
+    bool found = mecha_carried(engine, path, &recipe);
+    if (found)
+        mecha_load(engine, text_format(&engine->arena, "<recipe of %s>", path),
+                   builder_view(&recipe));
+    builder_free(&recipe);
     return found;
 }
 
@@ -161,13 +170,51 @@ static bool option_dtype(Engine *engine, DType *dtype) {
     return false;
 }
 
+/* What a save says holds for the run, and comes before the command line; no two may differ. */
+static bool saved_compute(Engine *engine, const RecipeOutput **said) {
+    *said = NULL;
+    for (uint32_t i = 0; i < engine->recipe->n_outputs; i++) {
+        const RecipeOutput *output = &engine->recipe->outputs[i];
+        if (output->compute.size == 0)
+            continue;
+        if (*said != NULL && !text_equal((*said)->compute, output->compute)) {
+            diag_error(engine->diags, output->compute_span,
+                       "the results of a recipe are computed together, in f32 or in f64");
+            diag_note(engine->diags, (*said)->compute_span, "another save says this");
+            return false;
+        }
+        *said = output;
+    }
+    return true;
+}
+
 static bool option_compute(Engine *engine, Compute *compute) {
-    const char *name = engine->options->compute;
-    *compute = name != NULL && strcmp(name, "f64") == 0 ? COMPUTE_F64 : COMPUTE_F32;
-    if (name == NULL || strcmp(name, "f64") == 0 || strcmp(name, "f32") == 0)
+    const char *given = engine->options->compute;
+    const RecipeOutput *said;
+    if (!saved_compute(engine, &said))
+        return false;
+    Text name = said != NULL ? said->compute : text_from(given != NULL ? given : "f32");
+    *compute = text_equal(name, TEXT("f64")) ? COMPUTE_F64 : COMPUTE_F32;
+    if (*compute == COMPUTE_F64 || text_equal(name, TEXT("f32")))
         return true;
-    diag_error(engine->diags, SPAN_NONE, "--compute takes f32 or f64, not '%s'", name);
+    diag_error(engine->diags, said != NULL ? said->compute_span : SPAN_NONE,
+               "%s takes f32 or f64, not '%.*s'", said != NULL ? "'compute'" : "--compute",
+               TEXT_ARG(text_printable(&engine->arena, name)));
     return false;
+}
+
+static bool keeps_non_finite(const Engine *engine) {
+    bool keeps = engine->options->keep_non_finite;
+    for (uint32_t i = 0; i < engine->recipe->n_outputs; i++)
+        keeps |= engine->recipe->outputs[i].keep_non_finite;
+    return keeps;
+}
+
+static bool allows_unused(const Engine *engine) {
+    bool allows = engine->options->allow_unused;
+    for (uint32_t i = 0; i < engine->recipe->n_outputs; i++)
+        allows |= engine->recipe->outputs[i].allow_unused;
+    return allows;
 }
 
 static unsigned option_threads(const Engine *engine) {
@@ -223,11 +270,13 @@ static void add_fallback(Engine *engine) {
     if (engine->options->fallback == NULL)
         return;
     for (uint32_t i = 0; i < recipe->n_outputs; i++) {
-        Span span = recipe->outputs[i].span;
-        NodeId model =
-            build_model(recipe->build, text_from(engine->options->fallback), TEXT(""), 0, span);
-        recipe->outputs[i].node =
-            build_operator(recipe->build, AST_FALLBACK, recipe->outputs[i].node, model, span);
+        RecipeOutput *output = &recipe->outputs[i];
+        SpaceSet spaces; /* its own, as far as they are known: the recipe may have the model, too */
+        build_settle(recipe->build, output->node, &spaces);
+        NodeId model = build_model(recipe->build, text_from(engine->options->fallback), TEXT(""),
+                                   space_single(spaces) ? spaces : 0, output->span);
+        output->node =
+            build_operator(recipe->build, AST_FALLBACK, output->node, model, output->span);
     }
 }
 
@@ -263,7 +312,7 @@ Recipe *engine_elaborate(Engine *engine) {
 Solved *engine_solve(Engine *engine) {
     SolveOptions options = {.sources = engine->sources,
                             .strict = engine->options->strict,
-                            .allow_unused = engine->looks || engine->options->allow_unused};
+                            .allow_unused = engine->looks || allows_unused(engine)};
     if (!option_space(engine, &options.space))
         return NULL;
     return solve(&engine->arena, engine->diags, engine->recipe, &options);
@@ -299,15 +348,46 @@ static bool write_list(Engine *engine, uint32_t output, Builder *out, NodeId *cu
     return rewritten != NODE_NONE && instructions_write(engine->solved, rewritten, out, culprit);
 }
 
+/* An option as the result was made with it; empty where it is what is meant without. */
+static Text made_with(Text said, const char *option, Text meant) {
+    Text given = option != NULL ? text_from(option) : TEXT("");
+    Text held = said.size > 0 ? said : given;
+    return text_equal(held, meant) ? TEXT("") : held;
+}
+
+/* The recipe that makes an output again, and nothing else. */
+static void write_source(Engine *engine, uint32_t i, Builder *out) {
+    const RecipeOutput *output = &engine->recipe->outputs[i];
+    const MechaOptions *options = engine->options;
+    const RecipeOutput *compute = NULL;
+    saved_compute(engine, &compute);
+    SpellOptions spelled = {
+        .dtype = made_with(output->dtype, options->dtype, TEXT("auto")),
+        .space = made_with(output->space, options->space, TEXT("weight")),
+        .compute =
+            made_with(compute != NULL ? compute->compute : TEXT(""), options->compute, TEXT("f32")),
+        .keep_non_finite = keeps_non_finite(engine),
+        .allow_unused = engine->solved->has_unused,
+    };
+    spell_recipe(engine->solved, output, &spelled, out);
+}
+
+static void add_text(Engine *engine, Text key, const Builder *value, MetadataEntry *entries,
+                     size_t *count) {
+    entries[(*count)++] = (MetadataEntry){key, text_copy(&engine->arena, builder_view(value))};
+}
+
 static void add_metadata(Engine *engine, uint32_t output, MetadataEntry *entries, size_t *count) {
     const RecipeOutput *recipe_output = &engine->recipe->outputs[output];
     if (!engine->options->no_metadata) {
-        Builder list = {0};
+        Builder list = {0}, source = {0};
         NodeId culprit;
         entries[(*count)++] = (MetadataEntry){TEXT("format"), TEXT("pt")};
+        write_source(engine, output, &source);
+        add_text(engine, TEXT("mecha_source"), &source, entries, count);
         if (write_list(engine, output, &list, &culprit))
-            entries[(*count)++] = (MetadataEntry){TEXT("mecha_recipe"),
-                                                  text_copy(&engine->arena, builder_view(&list))};
+            add_text(engine, TEXT("mecha_recipe"), &list, entries, count);
+        builder_free(&source);
         builder_free(&list);
     }
     for (uint32_t i = 0; i < recipe_output->n_metadata; i++)
@@ -405,7 +485,7 @@ bool engine_evaluate(Engine *engine) {
     EvaluateOptions options = {.kernels = kernels_best(),
                                .threads = option_threads(engine),
                                .memory = option_memory(engine),
-                               .check_finite = !engine->options->keep_non_finite,
+                               .check_finite = !keeps_non_finite(engine),
                                .interrupted = engine->options->interrupted,
                                .progress = engine->options->progress != NULL ? show_progress : NULL,
                                .progress_context = engine};

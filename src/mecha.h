@@ -65,11 +65,15 @@ Diags *mecha_diags(Engine *engine);
 
 /* Reads and parses a recipe, in either dialect. NAME is what messages call it; its folder is where
  * relative paths are looked for first (the working directory for `<stdin>`). mecha_load_file also
- * takes `-`, standard input. */
+ * takes `-`, standard input, and a model, whose recipe it then is. */
 bool mecha_load(Engine *engine, Text name, Text text);
 bool mecha_load_file(Engine *engine, const char *path);
 /* The same of a recipe in several parts, one behind the other; FOLDER is theirs. */
 bool mecha_load_parts(Engine *engine, const SourcePart *parts, size_t n_parts, const char *folder);
+
+/* The recipe that a model carries in its metadata: the one that it was made with, whole, or at
+ * least the instruction list. False, after an error, where there is none. */
+bool mecha_carried(Engine *engine, const char *path, Builder *out);
 
 /* The names of the loaded recipe's parameters. The array lives as long as the engine. */
 const Text *mecha_parameters(Engine *engine, size_t *count);

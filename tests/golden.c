@@ -479,6 +479,24 @@ static bool check_output(const Case *kase) {
     return compare_files(&comparison, kase->expected.data, kase->made.data);
 }
 
+/* The recipe that the output carries makes the same bytes again. */
+static bool check_again(const Case *kase) {
+    Builder again = {0};
+    builder_format(&again, "%s.again.safetensors", kase->made.data);
+    Run run = run_mecha(&(RunOptions){.folder = kase->root}, "run", kase->made.data, "-o",
+                        again.data, "--models-dir", "models");
+    size_t size = 0, again_size = 1;
+    char *bytes = read_file(kase->made.data, &size), *others = read_file(again.data, &again_size);
+    bool same = bytes && others && size == again_size && memcmp(bytes, others, size) == 0;
+    if (!same)
+        builder_format(kase->words, "    its own recipe makes something else: %.600s\n", run.error);
+    free(bytes);
+    free(others);
+    run_free(&run);
+    builder_free(&again);
+    return same;
+}
+
 /* A failure must be a clean one. */
 static bool check_failure(const Case *kase, const Run *run) {
     if (run->status == 1 && run->error_size > 0 && count_entries(kase->folder) == 0)
@@ -498,7 +516,7 @@ static bool judge(const Case *kase, const Run *run, bool either) {
     if (run->status == 0 && wants_error)
         builder_add(kase->words, TEXT("    succeeded, and should not\n"));
     else if (run->status == 0)
-        return check_output(kase);
+        return check_output(kase) && check_again(kase);
     else
         builder_format(kase->words, "    status %d: %.600s\n", run->status, run->error);
     return false;

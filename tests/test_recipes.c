@@ -1,15 +1,18 @@
-/* Runs the recipes of tests/recipes/, each of which says in its own comments what it expects:
+/* Runs the recipes of tests/recipes/, each of which says in its own comments what it expects.
  *
- *     # error: TEXT        an error on this line, or in the library, whose message holds TEXT, and
- * no output # hint: TEXT         the same for what stands under the carets # warning: TEXT      a
- * warning on this line # note: TEXT         a note, on this line or without a place # option: dtype
- * f16  an option of the run: dtype, space, compute, or set NAME VALUE # expect: KEY 1 2 3  the
- * result holds these values under KEY # dtype: KEY bf16    the result's dtype under KEY # keys: a b
- * c        the result has these keys, in any order # absent: KEY        the result lacks KEY
+ *  - `# error: TEXT`: an error on this line, or in the library, whose message holds TEXT, and no
+ *    output; `hint`: the same for what stands under the carets; `warning`: a warning on this line;
+ *    `note`: a note, on this line or without a place
+ *  - `# option: dtype f16`: an option of the run: dtype, space, compute, `output none`, or
+ *    `set NAME VALUE`
+ *  - `# expect: KEY 1 2 3`: the result holds these values under KEY; `# dtype: KEY bf16`: its dtype
+ *    there; `# keys: a b c`: it has these keys, in any order; `# absent: KEY`: it lacks KEY
  *
- * The models that they merge are made here: see write_models. */
+ * The models that they merge are made here: see write_models. The recipe that a result carries
+ * makes the same bytes again. */
 #include "tests.h"
 
+#include "again.h"
 #include "base/file.h"
 #include "base/vector.h"
 #include "kernel/kernel.h"
@@ -292,6 +295,8 @@ static void read_options(const TestRecipe *recipe, MechaOptions *options, MechaS
             options->dtype = words;
         else if (strcmp(name, "space") == 0)
             options->space = words;
+        else if (strcmp(name, "output") == 0)
+            options->output = NULL;
         else if (strcmp(name, "compute") == 0)
             options->compute = words;
         else if (strcmp(name, "set") == 0) {
@@ -331,6 +336,7 @@ static void run_recipe(const char *name) {
         ck_assert_ptr_nonnull(result);
         check_result(&recipe, result);
         model_close(result);
+        check_again(output);
     }
     mecha_close(engine);
     for (size_t i = 0; i < recipe.expectations.count; i++)

@@ -32,6 +32,7 @@ int command_explain(Arguments *arguments);
 int command_compile(Arguments *arguments);
 int command_fmt(Arguments *arguments);
 int command_info(Arguments *arguments);
+int command_recipe(Arguments *arguments);
 int command_methods(Arguments *arguments);
 int command_configs(Arguments *arguments);
 int command_help(Arguments *arguments);

@@ -33,6 +33,12 @@ const Command commands[] = {
      "keys,\n"
      "and before them the modules whose targets match.",
      "mecha info blend.safetensors --keys '*attn2*'", 1, 100000, command_info},
+    {"recipe", COMMAND_RECIPE, "FILE", "the recipe that a model was made with",
+     "Models that mecha wrote carry a recipe that makes them again: with imports inlined, "
+     "parameters\n"
+     "bound, and options as they were. Of those that sd-mecha wrote it is the instruction list.\n"
+     "'mecha run FILE' runs it.",
+     "mecha recipe blend.safetensors | mecha run - -o again.safetensors", 1, 1, command_recipe},
     {"methods", COMMAND_METHODS, "[NAME]", "the merge methods, or one of them with its source", "",
      "mecha methods slerp", 0, 1, command_methods},
     {"configs", COMMAND_CONFIGS, "[NAME] [--keys] [--components] [--blocks] [--json]",

@@ -37,6 +37,7 @@ typedef struct RecipeParameter {
 
 /* What the last statement of a session is. */
 typedef enum ResultKind { RESULT_NONE, RESULT_VALUE, RESULT_LIST, RESULT_IMPORT } ResultKind;
+
 /* How the recipe calls a node: what it was bound to in the recipe's own file. */
 typedef struct NodeName {
     NodeId node;

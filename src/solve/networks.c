@@ -9,7 +9,7 @@
 typedef struct Account {
     KeySolver *solvers; /* by domain */
     Arena *arena;
-    const Solved *solved;
+    Solved *solved;
     const Graph *graph;
     const SetId *sets; /* by node: the keys that it has */
     uint64_t **wanted; /* by node; NULL: none */
@@ -155,6 +155,7 @@ static void report_unused(const Account *account, NodeId node, const Unused *unu
     Text path = text_printable(account->arena, account->solved->models[node]->path);
     /* sd-mecha merges what it finds; its recipes run here as they do there. */
     if (solver->options->allow_unused || account->solved->recipe->is_list) {
+        account->solved->has_unused = true;
         diag_warning(solver->diags, span, "%.*s has keys that change nothing: %s", TEXT_ARG(path),
                      unused->names.data);
         return;

@@ -46,6 +46,7 @@ typedef struct Solved {
     uint32_t n_domains;
     const int32_t **entries; /* by node that is a map: the entry for a key of its domain, or -1 */
     RuleTable *conversions;  /* by node that calls a conversion */
+    bool has_unused;         /* keys of a network change nothing, and that was allowed */
     KeySet *output_keys;     /* by output of the recipe: those that it may have */
 } Solved;
 
