@@ -9,7 +9,7 @@
 /* A module of a network: what it does to one key of its base. */
 typedef struct InfoModule {
     const ConfigKey *target;
-    const char *type; /* `LoRA`, `LoKr`, or `incomplete` */
+    const char *type; /* `LoRA`, `LoHa (Tucker)`, …, or `incomplete` */
     uint64_t rank;    /* 0: no factor is factored, or not known */
     bool has_alpha;
     double alpha;

@@ -9,7 +9,27 @@
 /* ---- networks ---- */
 
 /* The tensors that a module may have. */
-typedef enum Part { UP, DOWN, MID, ALPHA, W1, W1_A, W1_B, W2, W2_A, W2_B, T2, PARTS } Part;
+typedef enum Part {
+    UP,
+    DOWN,
+    MID,
+    ALPHA,
+    W1,
+    W1_A,
+    W1_B,
+    W2,
+    W2_A,
+    W2_B,
+    T2,
+    H1_A,
+    H1_B,
+    H2_A,
+    H2_B,
+    H1_T,
+    H2_T,
+    DIFF,
+    PARTS
+} Part;
 
 static const char *const part_names[PARTS] = {
     [UP] = "lora_up.weight",   [DOWN] = "lora_down.weight",
@@ -17,7 +37,10 @@ static const char *const part_names[PARTS] = {
     [W1] = "lokr_w1",          [W1_A] = "lokr_w1_a",
     [W1_B] = "lokr_w1_b",      [W2] = "lokr_w2",
     [W2_A] = "lokr_w2_a",      [W2_B] = "lokr_w2_b",
-    [T2] = "lokr_t2",
+    [T2] = "lokr_t2",          [H1_A] = "hada_w1_a",
+    [H1_B] = "hada_w1_b",      [H2_A] = "hada_w2_a",
+    [H2_B] = "hada_w2_b",      [H1_T] = "hada_t1",
+    [H2_T] = "hada_t2",        [DIFF] = "diff",
 };
 
 typedef struct ModuleTensors {
@@ -68,6 +91,12 @@ static void find_type(const ModuleTensors *module, InfoModule *out) {
     } else if (has_factor(module, W1) && has_factor(module, W2)) {
         out->type = parts[T2] != NULL ? "LoKr (Tucker)" : "LoKr";
         out->rank = first_dimension(parts[W1] == NULL ? parts[W1_B] : parts[W2_B]);
+    } else if (parts[H1_A] != NULL && parts[H1_B] != NULL && parts[H2_A] != NULL &&
+               parts[H2_B] != NULL) {
+        out->type = parts[H1_T] != NULL ? "LoHa (Tucker)" : "LoHa";
+        out->rank = first_dimension(parts[H1_B]);
+    } else if (parts[DIFF] != NULL) {
+        out->type = "difference";
     }
 }
 

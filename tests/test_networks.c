@@ -1,8 +1,13 @@
 /* Networks in models of real structure. */
+#include "base/file.h"
 #include "run.h"
+#include "tensor/reader.h"
 #include "tests.h"
 
 #include <check.h>
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,12 +61,96 @@ START_TEST(what_a_lora_does_not_touch_is_copied) {
 }
 END_TEST
 
+/* --- What tests/networks/generate.py has computed. */
+
+#define CASES "tests/networks"
+
+/* The first line of a case: the architecture, the key, and its shape. */
+typedef struct Expected {
+    FILE *file;
+    char config[40], key[120];
+} Expected;
+
+static Expected expected_open(const char *name) {
+    char path[300], shape[60];
+    Expected expected;
+    snprintf(path, sizeof path, CASES "/%s.txt", name);
+    expected.file = fopen(path, "r");
+    ck_assert_ptr_nonnull(expected.file);
+    ck_assert_int_eq(fscanf(expected.file, "%39s %119s %59s", expected.config, expected.key, shape),
+                     3);
+    return expected;
+}
+
+/* The largest of the numbers sets how near the others have to be: terms cancel. */
+static void compare(const Expected *expected, const char *name, const Tensor *tensor) {
+    const float *values = (const float *)(const void *)tensor->data;
+    unsigned long long index;
+    double value, most = 0;
+    for (uint64_t i = 0; i < tensor->count; i++)
+        most = fmax(most, fabs((double)values[i]));
+    unsigned n = 0;
+    for (; fscanf(expected->file, "%llu %lf", &index, &value) == 2; n++)
+        ck_assert_msg(fabs((double)values[index] - value) <= 1e-6 * most,
+                      "%s: element %llu is %.9g, not %.9g", name, index, (double)values[index],
+                      value);
+    ck_assert_uint_gt(n, 1);
+}
+
+static void check_network(const char *folder, const char *name) {
+    Expected expected = expected_open(name);
+    char plan[8192];
+    char *network = realpath(CASES, NULL);
+    snprintf(plan, sizeof plan, "model(\"%s/%s.safetensors\") as \"%s\"\n", network, name,
+             expected.config);
+    write_text(folder, "plan.mecha", plan);
+    Run run = run_mecha(&(RunOptions){.folder = folder}, "run", "-q", "plan.mecha", "--space",
+                        "delta", "--dtype", "f32", "-o", "out.safetensors");
+    ck_assert_str_eq(run.error, "");
+    char *path = path_in(folder, "out.safetensors");
+    Diags *diags = diags_new();
+    Model *model = model_open(text_from(path), diags, SPAN_NONE);
+    ck_assert_ptr_nonnull(model);
+    ck_assert_uint_eq(model->n_tensors, 1);
+    const Tensor *tensor = model_find(model, text_from(expected.key));
+    ck_assert_msg(tensor != NULL, "%s: no %s", name, expected.key);
+    compare(&expected, name, tensor);
+    model_close(model);
+    diags_free(diags);
+    fclose(expected.file);
+    run_free(&run);
+    free(path);
+    free(network);
+}
+
+START_TEST(networks_add_what_their_formulas_say) {
+    char *folder = scratch_open();
+    DIR *stream = opendir(CASES);
+    ck_assert_ptr_nonnull(stream);
+    unsigned n = 0;
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
+        char name[256];
+        snprintf(name, sizeof name, "%s", entry->d_name);
+        char *end = strstr(name, ".txt");
+        if (end == NULL)
+            continue;
+        *end = '\0';
+        check_network(folder, name);
+        n++;
+    }
+    ck_assert_uint_ge(n, 43);
+    closedir(stream);
+    scratch_close(folder);
+}
+END_TEST
+
 Suite *networks_suite(void) {
     Suite *suite = suite_create("networks");
     TCase *tests = tcase_create("networks");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_lora_gives_the_same_bytes_however_it_is_computed);
     tcase_add_test(tests, what_a_lora_does_not_touch_is_copied);
+    tcase_add_test(tests, networks_add_what_their_formulas_say);
     suite_add_tcase(suite, tests);
     return suite;
 }
