@@ -5,6 +5,10 @@
 # make fuzz SECONDS=600 libFuzzer on each target of tests/fuzz/ (needs clang), from the texts in its corpus
 # make check-faults     faults during a run, each made for real: full disks, failing calls, signals, limits
 # make check-asan       the unit and recipe tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make check-tsan       the tests of the evaluator under ThreadSanitizer
+# make check-mutations  breaks lines one at a time, and looks whether the suite notices
+# make coverage         runs the suite and tells which share of the lines it reached
+# make lint             clang-tidy and cppcheck (which it needs) over the sources
 # make layers           lists includes that point up the layers (none; part of check)
 # make index            write docs/stdlib.md from the definitions (check looks whether that is needed)
 # make bench            mecha's time as a ratio to the floor, on full-size models in /dev/shm
@@ -110,10 +114,14 @@ $(LIB_OBJECTS) $(TEST_OBJECTS): | $(GENERATED)
 check: all $(BUILD)/tests layers index-current
 	MECHA=$(BUILD)/mecha BUILD=$(BUILD) $(BUILD)/tests
 
+# The unit and recipe tests; everything else runs under sanitizers in check-long.
+ASAN        := BUILD=build/asan SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" CFLAGS="-O1 -g"
+ASAN_SUITES := base diag lexer parse format reader writer badfiles fuzz program fuse recipes whole configs
+
 # Everything is slower there, and Check's time limits with it.
 check-asan: export CK_TIMEOUT_MULTIPLIER ?= 10
 check-asan:
-	$(MAKE) BUILD=build/asan SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" CFLAGS="-O1 -g" check
+	$(MAKE) $(ASAN) suites SUITES="$(ASAN_SUITES)"
 
 # Compiled by itself: it replaces functions of the C library.
 $(BUILD)/shim.so: tests/faults/shim.c
@@ -122,7 +130,37 @@ $(BUILD)/shim.so: tests/faults/shim.c
 check-faults: all $(BUILD)/shim.so
 	bash tests/faults/check.sh $(BUILD)
 
-check-long: check-asan
+# The evaluator with its threads.
+check-tsan:
+	$(MAKE) BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS="-O1 -g" suites SUITES="exec random_programs"
+
+check-long:
+	$(MAKE) $(ASAN) CK_TIMEOUT_MULTIPLIER=10 check
+	$(MAKE) check-tsan
+	$(MAKE) check-faults FAULTS_EVERY=1
+	$(MAKE) check-mutations
+	$(MAKE) lint coverage
+
+check-mutations:
+	sh tests/mutations/check.sh $(BUILD)
+
+suites: all $(BUILD)/tests
+	@for suite in $(SUITES); do \
+	    CK_RUN_SUITE=$$suite MECHA=$(BUILD)/mecha BUILD=$(BUILD) $(BUILD)/tests || exit 1; done
+
+# Linking puts together what was counted; a run before must not count.
+coverage:
+	$(MAKE) BUILD=build/coverage SANITIZE=--coverage CFLAGS="-O1 -g" all build/coverage/tests
+	find build/coverage -name '*.gcda' -delete
+	MECHA=build/coverage/mecha BUILD=build/coverage CK_TIMEOUT_MULTIPLIER=4 build/coverage/tests
+	@sh tools/coverage.sh build/coverage
+
+LINTED := $(filter-out src/kernel/avx%,$(SOURCES) $(CLI))
+
+lint: all
+	clang-tidy --quiet $(LINTED) -- $(filter-out -Werror -Wextra -Wall,$(FLAGS)) -w
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --suppressions-list=tests/cppcheck.txt \
+	    --enable=warning,portability -j $$(nproc) -Isrc -I$(BUILD)/gen -D__x86_64__ $(LINTED)
 
 index: $(BUILD)/index
 	$< > docs/stdlib.md
@@ -179,4 +217,4 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all check check-asan check-faults check-long layers index index-current fuzz deps demo bench bench-methods bench-large install format clean
+.PHONY: all check check-asan check-faults check-tsan check-mutations suites coverage lint check-long layers index index-current fuzz deps demo bench bench-methods bench-large install format clean

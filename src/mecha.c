@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "exec/evaluate.h"
+#include "exec/resume.h"
 #include "solve/affine.h"
 #include "solve/convert.h"
 #include "solve/instructions.h"
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 const char *mecha_version(void) {
     return "0.1.0";
@@ -321,7 +323,8 @@ Solved *engine_solve(Engine *engine) {
 Schedule *engine_schedule(Engine *engine) {
     ScheduleOptions options = {.memory = option_memory(engine),
                                .threads = option_threads(engine),
-                               .strict = engine->options->strict};
+                               .strict = engine->options->strict,
+                               .identify = engine->options->resume};
     if (!option_dtype(engine, &options.dtype) || !option_compute(engine, &options.compute))
         return NULL;
     return schedule_new(&engine->arena, engine->diags, engine->solved, &options);
@@ -395,6 +398,14 @@ static void add_metadata(Engine *engine, uint32_t output, MetadataEntry *entries
             (MetadataEntry){recipe_output->metadata[i].key, recipe_output->metadata[i].value};
 }
 
+/* Of what decides which values come out. */
+static uint64_t run_identity(const Engine *engine) {
+    const char *version = mecha_version();
+    uint64_t identity = schedule_identity(engine->schedule);
+    return XXH3_64bits_withSeed(version, strlen(version),
+                                identity ^ engine->options->keep_non_finite);
+}
+
 static bool open_outputs(Engine *engine) {
     for (uint32_t i = 0; i < engine->plan->n_outputs; i++) {
         const RecipeOutput *recipe_output = &engine->recipe->outputs[i];
@@ -404,6 +415,8 @@ static bool open_outputs(Engine *engine) {
         uint64_t shard_size = recipe_output->shard_size;
         OutputFilesOptions options = {.file = {.force = engine->options->force,
                                                .no_sync = engine->options->no_sync,
+                                               .resume = engine->options->resume,
+                                               .identity = run_identity(engine),
                                                .metadata = metadata,
                                                .inputs = engine->solved->inputs,
                                                .n_inputs = engine->solved->n_inputs},
@@ -450,6 +463,7 @@ static uint64_t at_most(uint64_t value, uint64_t most) {
 static void show_progress(void *context, uint64_t tasks_done, uint64_t bytes_written) {
     Engine *engine = context;
     uint64_t keys = engine->plan->n_tasks;
+    tasks_done += engine->summary.kept;
     MechaProgress progress = {.keys_done = engine->once ? keys : at_most(tasks_done, keys),
                               .keys = keys,
                               .bytes_done = engine->once ? engine->bytes
@@ -480,6 +494,15 @@ static bool report_result(Engine *engine, const EvaluateResult *result) {
     }
 }
 
+/* The plan without what an earlier run finished. */
+static const Plan *plan_of_rest(Engine *engine) {
+    if (!engine->options->resume)
+        return engine->plan;
+    const Plan *rest = resume_rest(&engine->arena, engine->plan);
+    engine->summary.kept = engine->plan->n_tasks - rest->n_tasks;
+    return rest;
+}
+
 /* Evaluates the plan, and again what met NaN or infinities, until no input does. */
 bool engine_evaluate(Engine *engine) {
     EvaluateOptions options = {.kernels = kernels_best(),
@@ -488,9 +511,12 @@ bool engine_evaluate(Engine *engine) {
                                .check_finite = !keeps_non_finite(engine),
                                .interrupted = engine->options->interrupted,
                                .progress = engine->options->progress != NULL ? show_progress : NULL,
-                               .progress_context = engine};
-    for (const Plan *plan = engine->plan; plan != NULL;) {
+                               .progress_context = engine,
+                               .finished = engine->options->resume ? resume_note : NULL,
+                               .finished_context = engine->plan};
+    for (const Plan *plan = plan_of_rest(engine); plan != NULL;) {
         EvaluateResult result = evaluate(plan, &options);
+        options.finished = NULL; /* what has to be done again is, after an interruption, too */
         engine->summary.bytes_read += result.bytes_read;
         engine->summary.bytes_written += result.bytes_written;
         engine->once = true;
@@ -654,6 +680,6 @@ void mecha_functions(Builder *out) {
     lower_builtins(print_function, out);
 }
 
-void mecha_remove_temporaries(void) {
-    writer_remove_temporaries();
+bool mecha_remove_temporaries(void) {
+    return writer_remove_temporaries();
 }

@@ -51,6 +51,7 @@ typedef struct MechaOptions {
     bool strict;         /* missing mandatory and dropped keys are errors */
     bool no_metadata;    /* --metadata none */
     bool keep_non_finite, allow_unused, no_sync, force;
+    bool resume; /* go on from what an interrupted run left, and leave it if interrupted */
     /* Called now and then from one of the workers, never twice at once; NULL for none. */
     void (*progress)(void *context, const struct MechaProgress *progress);
     void *progress_context;
@@ -97,6 +98,7 @@ bool mecha_run(Engine *engine);
 typedef struct MechaSummary {
     uint32_t n_outputs;
     uint64_t keys, dropped;
+    uint64_t kept; /* keys that an earlier run had finished */
     uint64_t bytes_read, bytes_written;
     double seconds;
 } MechaSummary;
@@ -199,8 +201,9 @@ typedef enum MechaNames {
 } MechaNames;
 const Text *mecha_names(Engine *engine, MechaNames what, Text of, size_t *count);
 
-/* Removes temporary files; async-signal-safe, for the handlers of signals that end the program. */
-void mecha_remove_temporaries(void);
+/* Removes temporary files; whether some are kept, for a run with `resume` to go on from.
+ * Async-signal-safe, for the handlers of signals that end the program. */
+bool mecha_remove_temporaries(void);
 
 const char *mecha_version(void);
 

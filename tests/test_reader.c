@@ -419,6 +419,16 @@ START_TEST(bad_indexes_are_refused) {
 }
 END_TEST
 
+START_TEST(an_index_has_a_limit) {
+    Builder index = {0};
+    for (size_t i = 0; i <= 16 << 20; i++)
+        builder_char(&index, ' ');
+    check_bad_index(builder_view(&index),
+                    "is too large for an index of shards: 16777216 bytes are allowed");
+    builder_free(&index);
+}
+END_TEST
+
 static void check_bad_folder(const char *phrase) {
     Model *model = open_model(scratch_path("."));
     ck_assert_ptr_null(model);
@@ -459,8 +469,9 @@ END_TEST
 
 static const char *cleaned;
 
-static void leave_mark(void) {
+static bool leave_mark(void) {
     close(open(cleaned, O_CREAT | O_WRONLY, 0600));
+    return false;
 }
 
 /* Reads a model that is cut after it was mapped; standard error goes to a pipe. */
@@ -513,6 +524,7 @@ Suite *reader_suite(void) {
     tcase_add_test(tests, shards_make_one_model);
     tcase_add_test(tests, an_index_decides_which_tensors_count);
     tcase_add_test(tests, bad_indexes_are_refused);
+    tcase_add_test(tests, an_index_has_a_limit);
     tcase_add_test(tests, folders_hold_one_model);
     tcase_add_test(tests, parts_of_a_folder_are_named);
     tcase_add_test(tests, a_shrinking_file_is_an_error);

@@ -283,6 +283,152 @@ START_TEST(inputs_need_force) {
 }
 END_TEST
 
+/* ---- going on from an earlier run ---- */
+
+static const WriterOptions resuming = {
+    .metadata = metadata, .n_metadata = 2, .resume = true, .identity = 7};
+
+/* A run that ends after the first N tensors. */
+static void leave_partial(const char *path, uint32_t n) {
+    OutputTensor tensors[N_TENSORS];
+    Writer *writer = opened(path, tensors, &resuming);
+    for (uint32_t i = 0; i < n; i++) {
+        ck_assert(writer_write(writer, tensors[i].offset, contents[i], tensors[i].bytes));
+        writer_finished(writer, &tensors[i]);
+    }
+    writer_abandon(writer);
+}
+
+/* How many tensors the next run finds finished; it ends well. */
+static unsigned go_on(const char *path, const WriterOptions *options) {
+    OutputTensor tensors[N_TENSORS];
+    Writer *writer = opened(path, tensors, options);
+    unsigned found = 0;
+    for (uint32_t i = 0; i < N_TENSORS; i++) {
+        found += writer_has(writer, &tensors[i]);
+        if (!writer_has(writer, &tensors[i]))
+            ck_assert(writer_write(writer, tensors[i].offset, contents[i], tensors[i].bytes));
+    }
+    ck_assert(writer_finish(writer, diags, SPAN_NONE));
+    Model *model = read_back(path);
+    for (size_t i = 0; i < N_TENSORS; i++)
+        check_tensor(model, i);
+    model_close(model);
+    ck_assert_str_eq(scratch_listing(), "out.safetensors ");
+    return found;
+}
+
+START_TEST(finished_tensors_are_kept) {
+    const char *path = scratch_path("out.safetensors");
+    leave_partial(path, 2);
+    ck_assert_str_eq(scratch_listing(), "out.safetensors.partial out.safetensors.partial.journal ");
+    leave_partial(path, 3);
+    ck_assert_uint_eq(go_on(path, &resuming), 3);
+    ck_assert_uint_eq(diags_count(diags), 0);
+}
+END_TEST
+
+START_TEST(nothing_finished_leaves_nothing) {
+    leave_partial(scratch_path("out.safetensors"), 0);
+    ck_assert_str_eq(scratch_listing(), "");
+}
+END_TEST
+
+/* Flips a byte of a file. */
+static void spoil(const char *path, long at) {
+    FILE *stream = fopen(path, "r+b");
+    ck_assert_ptr_nonnull(stream);
+    fseek(stream, at, at < 0 ? SEEK_END : SEEK_SET);
+    int byte = fgetc(stream);
+    fseek(stream, -1, SEEK_CUR);
+    fputc(byte ^ 1, stream);
+    fclose(stream);
+}
+
+START_TEST(what_differs_from_its_hash_is_not_believed) {
+    const char *path = scratch_path("out.safetensors");
+    OutputTensor tensors[N_TENSORS];
+    Writer *writer = opened(path, tensors, &resuming);
+    writer_abandon(writer);
+    leave_partial(path, 3);
+    spoil(scratch_path("out.safetensors.partial"), (long)tensors[1].offset + 3);
+    ck_assert_uint_eq(go_on(path, &resuming), 2);
+}
+END_TEST
+
+START_TEST(a_journal_that_was_cut_counts_as_far_as_it_goes) {
+    const char *path = scratch_path("out.safetensors");
+    leave_partial(path, 3);
+    ck_assert_int_eq(truncate(scratch_path("out.safetensors.partial.journal"), 24 + 16 + 5), 0);
+    ck_assert_uint_eq(go_on(path, &resuming), 1);
+}
+END_TEST
+
+START_TEST(what_was_made_of_something_else_is_made_anew) {
+    const char *path = scratch_path("out.safetensors");
+    leave_partial(path, 3);
+    WriterOptions other = resuming;
+    other.identity++;
+    ck_assert_uint_eq(go_on(path, &other), 0);
+    ck_assert_uint_eq(diags_count(diags), 1);
+    ck_assert_ptr_nonnull(strstr(diags_at(diags, 0)->message.data,
+                                 "out.safetensors: the recipe, an input or an option has changed "
+                                 "since this was interrupted; it is made from the start"));
+}
+END_TEST
+
+START_TEST(a_run_that_starts_afresh_removes_what_was_left) {
+    const char *path = scratch_path("out.safetensors");
+    leave_partial(path, 3);
+    write_model(path, &plain);
+    ck_assert_str_eq(scratch_listing(), "out.safetensors ");
+}
+END_TEST
+
+static void check_unopened(const char *path, const char *message, const char *listing) {
+    OutputTensor tensors[N_TENSORS];
+    make_tensors(tensors);
+    diags_clear(diags);
+    ck_assert_ptr_null(
+        writer_open(text_from(path), tensors, N_TENSORS, &resuming, diags, SPAN_NONE));
+    ck_assert_uint_eq(diags_count(diags), 1);
+    ck_assert_msg(strstr(diags_at(diags, 0)->message.data, message) != NULL, "%s",
+                  diags_at(diags, 0)->message.data);
+    ck_assert_str_eq(scratch_listing(), listing);
+}
+
+START_TEST(foreign_files_stand_in_the_way) {
+    const char *path = scratch_path("out.safetensors");
+    scratch_put("out.safetensors.partial", TEXT("half a download"));
+    check_unopened(path, "'out.safetensors.partial' stands in the way, and is no unfinished output",
+                   "out.safetensors.partial ");
+    write_model(path, &plain);
+    ck_assert_str_eq(scratch_listing(), "out.safetensors out.safetensors.partial ");
+    unlink(scratch_path("out.safetensors.partial"));
+    unlink(path);
+    scratch_put("out.safetensors.partial.journal", TEXT("dear diary"));
+    check_unopened(
+        path, "'out.safetensors.partial.journal' stands in the way, and is no unfinished output",
+        "out.safetensors.partial.journal ");
+    unlink(scratch_path("out.safetensors.partial.journal"));
+    ck_assert_int_eq(mkdir(scratch_path("out.safetensors.partial.journal"), 0700), 0);
+    check_unopened(path, "its journal can't be written", "out.safetensors.partial.journal ");
+}
+END_TEST
+
+START_TEST(two_runs_do_not_go_on_at_once) {
+    const char *path = scratch_path("out.safetensors");
+    OutputTensor tensors[N_TENSORS];
+    Writer *writer = opened(path, tensors, &resuming);
+    check_unopened(path, "another run is writing it",
+                   "out.safetensors.partial out.safetensors.partial.journal ");
+    diags_clear(diags);
+    write_all(writer, tensors);
+    ck_assert(writer_finish(writer, diags, SPAN_NONE));
+    ck_assert_str_eq(scratch_listing(), "out.safetensors ");
+}
+END_TEST
+
 START_TEST(space_is_checked_first) {
     OutputTensor huge = {.name = {"h", 1}, .dtype = DTYPE_U8, .shape = {1, {1ULL << 50}}};
     const char *path = scratch_path("out");
@@ -423,6 +569,14 @@ Suite *writer_suite(void) {
     tcase_add_test(tests, what_is_no_file_is_never_replaced);
     tcase_add_test(tests, foreign_files_need_force);
     tcase_add_test(tests, inputs_need_force);
+    tcase_add_test(tests, finished_tensors_are_kept);
+    tcase_add_test(tests, nothing_finished_leaves_nothing);
+    tcase_add_test(tests, what_differs_from_its_hash_is_not_believed);
+    tcase_add_test(tests, a_journal_that_was_cut_counts_as_far_as_it_goes);
+    tcase_add_test(tests, what_was_made_of_something_else_is_made_anew);
+    tcase_add_test(tests, a_run_that_starts_afresh_removes_what_was_left);
+    tcase_add_test(tests, foreign_files_stand_in_the_way);
+    tcase_add_test(tests, two_runs_do_not_go_on_at_once);
     tcase_add_test(tests, space_is_checked_first);
     tcase_add_test(tests, a_failed_write_fails_the_file);
     tcase_add_test(tests, outputs_are_no_standard_streams);

@@ -58,6 +58,8 @@ static const Option options[] = {
      "tensors that hold a NaN or an infinity do not count as absent"},
     {"allow-unused", 0, OPTION_FLAG, COMMANDS_PREPARING, FIELD(engine.allow_unused), NULL,
      "keys of a network may lack a target"},
+    {"resume", 0, OPTION_FLAG, COMMAND_RUN, FIELD(engine.resume), NULL,
+     "goes on where an interrupted run with this option ended"},
     {"no-sync", 0, OPTION_FLAG, COMMAND_RUN | COMMAND_REPL, FIELD(engine.no_sync), NULL,
      "do not wait until the output is on the disk"},
     {"force", 0, OPTION_FLAG, COMMANDS_PLANNING, FIELD(engine.force), NULL,

@@ -68,7 +68,11 @@ void summarise_run(const Engine *engine) {
     builder_format(&line, " in %.2f s (", summary.seconds);
     builder_decimal(&line,
                     summary.seconds > 0 ? (double)summary.bytes_written / summary.seconds : 0);
-    builder_add(&line, TEXT("/s)\n"));
+    builder_add(&line, TEXT("/s)"));
+    if (summary.kept > 0)
+        builder_format(&line, ", %llu of the keys by an earlier run",
+                       (unsigned long long)summary.kept);
+    builder_char(&line, '\n');
     fwrite(line.data, 1, line.size, stderr);
     builder_free(&line);
 }

@@ -15,10 +15,12 @@ static void say(const char *words) {
 
 /* The worker threads go on until the end of this, but can only write to a file without a name. */
 static void end(int signal_number) {
-    mecha_remove_temporaries();
+    bool kept = mecha_remove_temporaries();
     if (progress_shown)
         say("\r\033[K");
-    say("mecha: interrupted; nothing half-written is left, finished files are as they were\n");
+    say(kept ? "mecha: interrupted; the same command goes on from here\n"
+             : "mecha: interrupted; nothing half-written is left, finished files are as they "
+               "were\n");
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }

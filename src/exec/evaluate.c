@@ -171,6 +171,9 @@ static void collect_hits(Worker *worker, const Job *job) {
     for (uint32_t i = 0; finite && i < passes->n_checks; i++)
         if (job->uniforms.items[passes->checks[i]] == 0)
             vector_push(&worker->hits, (NonFinite){job->number, passes->n_leaves + i});
+    const EvaluateOptions *options = worker->evaluation->options;
+    if (worker->hits.count == before && options->finished != NULL)
+        options->finished(options->finished_context, job->frame.task);
 }
 
 /* What came of a thread's work on a job. */

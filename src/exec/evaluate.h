@@ -19,6 +19,10 @@ typedef struct EvaluateOptions {
     const volatile int *interrupted; /* may be NULL */
     void (*progress)(void *context, uint64_t tasks_done, uint64_t bytes_done);
     void *progress_context;
+    /* Called by any thread for every task that is complete and needs not be done again; may be
+     * NULL. */
+    void (*finished)(void *context, const Task *task);
+    void *finished_context;
 } EvaluateOptions;
 
 /* A leaf that turned out to hold NaN or an infinity, or (from the number of leaves on) a check that

@@ -20,6 +20,7 @@ typedef struct Class {
     uint32_t n_checked;
     const bool *wanted; /* by output of the group: whether the key is among its keys */
     const PassList *passes;
+    uint64_t identity; /* of the program */
     LowerRoot
         *roots; /* by output of the group; those present are the roots of the passes, in order */
 } Class;
@@ -62,6 +63,7 @@ struct Schedule {
     Output *outputs;
     Arena scratch;    /* while a key is looked at */
     uint64_t largest; /* elements of the largest tensor */
+    uint64_t identity;
     uint64_t dropped;
 };
 
@@ -128,6 +130,25 @@ static DType stored_dtype(const Schedule *schedule, uint32_t output, DType natur
                                                                    : natural;
 }
 
+static uint64_t hash_of(uint64_t before, uint64_t next) {
+    return XXH3_64bits_withSeed(&next, sizeof next, before);
+}
+
+static uint64_t program_identity(const Program *program, const RootSpec *roots, uint32_t n_roots,
+                                 Compute compute) {
+    Builder text = {0};
+    ValueId *values = memory_grow(NULL, memory_size(n_roots + 1, sizeof *values));
+    for (uint32_t i = 0; i < n_roots; i++)
+        values[i] = roots[i].value;
+    program_dump(program, values, n_roots, &text);
+    uint64_t identity = XXH3_64bits_withSeed(text.data, text.size, compute);
+    for (uint32_t i = 0; i < n_roots; i++)
+        identity = hash_of(identity, (uint64_t)roots[i].dtype);
+    free(values);
+    builder_free(&text);
+    return identity;
+}
+
 static void optimise_class(Schedule *schedule, Class *class, Program *program,
                            const Lowering *lowering) {
     const Group *group = &schedule->groups[class->group];
@@ -152,6 +173,8 @@ static void optimise_class(Schedule *schedule, Class *class, Program *program,
         class->checked[class->n_checked++] = lowering->assumptions[i];
         specs[n++] = (RootSpec){lowering->assumptions[i].holds, DTYPE_NONE};
     }
+    if (schedule->options.identify)
+        class->identity = program_identity(program, specs, n, lowering->compute);
     OptimiseOptions options = {.compute = lowering->compute,
                                .hold_bytes =
                                    schedule->options.memory / 4 / schedule->options.threads,
@@ -245,8 +268,8 @@ static const Class *make_task(Schedule *schedule, const KeyTask *key, uint32_t o
     const Group *group = &schedule->groups[key->group];
     KeyLeaves leaves;
     bool some = schedule->excluded.count > 0;
-    region_leaves(group->region, key->key, some ? is_excluded : NULL, schedule,
-                  &schedule->scratch, &leaves);
+    region_leaves(group->region, key->key, some ? is_excluded : NULL, schedule, &schedule->scratch,
+                  &leaves);
     const Class *class = find_class(schedule, key, &leaves);
     Shape *shape = arena_new(schedule->arena, Shape);
     *shape = leaves.shape;
@@ -296,6 +319,35 @@ static void report_dropped(Schedule *schedule, const KeyTask *key) {
                    TEXT_ARG(text_printable(schedule->arena, key->key)));
 }
 
+/* Which input a tensor is of; most leaves are those of the inputs in order. */
+static uint32_t input_of(const Solved *solved, const Tensor *tensor, uint32_t guess) {
+    for (uint32_t i = 0; i < solved->n_inputs; i++) {
+        uint32_t at = (guess + i) % solved->n_inputs;
+        const Model *model = solved->inputs[at];
+        if (tensor >= model->tensors && tensor < model->tensors + model->n_tensors)
+            return at;
+    }
+    return UINT32_MAX;
+}
+
+static void identify(Schedule *schedule, const Class *class, const Task *task) {
+    uint64_t identity = hash_of(hash_of(schedule->identity, class->identity), task->key);
+    for (uint32_t i = 0; i < task->passes->n_leaves; i++) {
+        const Tensor *leaf = task->leaves[i];
+        if (leaf != NULL)
+            identity = hash_of(hash_of(identity, input_of(schedule->solved, leaf, i)),
+                               XXH3_64bits_withSeed(leaf->name.data, leaf->name.size, i));
+    }
+    schedule->identity = identity;
+}
+
+uint64_t schedule_identity(const Schedule *schedule) {
+    uint64_t identity = schedule->identity;
+    for (uint32_t i = 0; i < schedule->solved->n_inputs; i++)
+        identity = hash_of(identity, model_identity(schedule->solved->inputs[i]));
+    return identity;
+}
+
 static void schedule_key(Schedule *schedule, uint32_t g, KeyId id) {
     const Domain *domain = &schedule->solved->domains[schedule->groups[g].domain];
     KeyTask key = {.key = domain->keys[id], .group = g, .id = id};
@@ -308,6 +360,8 @@ static void schedule_key(Schedule *schedule, uint32_t g, KeyId id) {
         return;
     }
     place_roots(schedule, &key, class, &task);
+    if (schedule->options.identify)
+        identify(schedule, class, &task);
     vector_push(&schedule->keys, key);
     vector_push(&schedule->tasks, task);
 }

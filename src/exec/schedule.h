@@ -14,7 +14,8 @@ typedef struct ScheduleOptions {
     DType dtype;     /* of outputs that say none themselves; DTYPE_NONE: auto */
     uint64_t memory; /* bytes that may be held */
     unsigned threads;
-    bool strict; /* an output's key that cannot be computed is an error */
+    bool strict;   /* an output's key that cannot be computed is an error */
+    bool identify; /* see schedule_identity */
 } ScheduleOptions;
 
 /* One key of outputs that are computed together. */
@@ -33,6 +34,10 @@ void schedule_free(Schedule *schedule); /* what is not in the arena */
 
 /* The plan; its outputs have no writers yet. */
 Plan *schedule_plan(Schedule *schedule);
+
+/* Of the programs of all keys and of the inputs, as far as the file system tells that these
+ * changed: what decides which values come out. Asked for by `identify`. */
+uint64_t schedule_identity(const Schedule *schedule);
 
 /* A plan for what has to be done again without the leaves that turned out to hold no finite values,
  * or without what was taken for granted (both told by task and slot of the last plan). Outputs'

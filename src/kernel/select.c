@@ -6,16 +6,10 @@
 
 extern const Kernels kernels_base, kernels_avx2, kernels_avx512;
 
-/* Not every compiler's __builtin_cpu_supports knows this one. Asked for once: on a virtual machine
- * the instruction takes microseconds. */
+/* Not every compiler's __builtin_cpu_supports knows this one. */
 static bool has_f16c(void) {
-    static atomic_int known; /* 1: no, 2: yes */
-    if (atomic_load_explicit(&known, memory_order_relaxed) == 0) {
-        unsigned a, b, c, d;
-        bool has = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
-        atomic_store_explicit(&known, 1 + has, memory_order_relaxed);
-    }
-    return atomic_load_explicit(&known, memory_order_relaxed) == 2;
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
 }
 
 /* Asking takes a virtual machine through its host each time. */

@@ -189,6 +189,14 @@ bool output_check(const OutputFiles *output, Diags *diags, Span span) {
     return true;
 }
 
+bool output_has(const OutputFiles *output, const OutputTensor *tensor) {
+    return writer_has(output->writers[tensor->file], tensor);
+}
+
+void output_finished(OutputFiles *output, const OutputTensor *tensor) {
+    writer_finished(output->writers[tensor->file], tensor);
+}
+
 /* ---- finishing ---- */
 
 static void add_index_entry(const OutputFiles *output, const OutputTensor *tensor, bool first,

@@ -32,6 +32,10 @@ bool output_write(OutputFiles *output, const OutputTensor *tensor, uint64_t offs
 /* As writer_check. */
 bool output_check(const OutputFiles *output, Diags *diags, Span span);
 
+/* As writer_has and writer_finished. */
+bool output_has(const OutputFiles *output, const OutputTensor *tensor);
+void output_finished(OutputFiles *output, const OutputTensor *tensor);
+
 /* As writer_finish, for all that belongs to it. */
 bool output_finish(OutputFiles *output, Diags *diags, Span span);
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 enum { MAGIC_SIZE = 64 }; /* bytes that tell what a file is */
 
@@ -29,7 +30,7 @@ typedef struct MappedFile {
     const char *shown; /* the path, fit for a terminal */
     dev_t device;
     ino_t inode;
-    struct timespec changed;
+    struct timespec written, changed;
 } MappedFile;
 
 struct ModelFiles {
@@ -211,7 +212,8 @@ static bool map_file(MappedFile *file, Text *header, const Refusal *refusal) {
     file->size = (size_t)status.st_size;
     file->device = status.st_dev;
     file->inode = status.st_ino;
-    file->changed = status.st_mtim;
+    file->written = status.st_mtim;
+    file->changed = status.st_ctim;
     bool mapped =
         read_header(descriptor, file, header, refusal) && map_descriptor(descriptor, file, refusal);
     close(descriptor);
@@ -388,8 +390,8 @@ void model_done_with(const Tensor *tensor, uint64_t begin, uint64_t end) {
 static bool is_current(const MappedFile *file) {
     struct stat now;
     return stat(file->path, &now) == 0 && now.st_dev == file->device && now.st_ino == file->inode &&
-           (size_t)now.st_size == file->size && now.st_mtim.tv_sec == file->changed.tv_sec &&
-           now.st_mtim.tv_nsec == file->changed.tv_nsec;
+           (size_t)now.st_size == file->size && now.st_mtim.tv_sec == file->written.tv_sec &&
+           now.st_mtim.tv_nsec == file->written.tv_nsec;
 }
 
 bool model_is_current(const Model *model) {
@@ -411,7 +413,24 @@ bool model_is_file(const Model *model, const char *path) {
     return false;
 }
 
-static void (*clean_up_after_fault)(void);
+uint64_t model_identity(const Model *model) {
+    uint64_t identity = model->files->files.count;
+    for (size_t i = 0; i < model->files->files.count; i++) {
+        const MappedFile *file = model->files->files.items[i];
+        uint64_t parts[8] = {identity,
+                             file->size,
+                             (uint64_t)file->device,
+                             (uint64_t)file->inode,
+                             (uint64_t)file->written.tv_sec,
+                             (uint64_t)file->written.tv_nsec,
+                             (uint64_t)file->changed.tv_sec,
+                             (uint64_t)file->changed.tv_nsec};
+        identity = XXH3_64bits(parts, sizeof parts);
+    }
+    return identity;
+}
+
+static bool (*clean_up_after_fault)(void);
 
 static void put(const char *text) {
     ssize_t written = write(STDERR_FILENO, text, strlen(text));
@@ -444,7 +463,7 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context) {
     _exit(1);
 }
 
-void reader_guard_maps(void (*clean_up)(void)) {
+void reader_guard_maps(bool (*clean_up)(void)) {
     clean_up_after_fault = clean_up;
     struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);

@@ -63,8 +63,11 @@ bool model_is_file(const Model *model, const char *path);
 /* Whether its files are still those that stand at their paths, unchanged. */
 bool model_is_current(const Model *model);
 
+/* A number that changes when one of the model's files does, as far as the file system tells. */
+uint64_t model_identity(const Model *model);
+
 /* Installs the SIGBUS handler that turns a file shrinking under its map into a message that names
  * the file, calls CLEAN_UP (async-signal-safe), and exits with status 1. */
-void reader_guard_maps(void (*clean_up)(void));
+void reader_guard_maps(bool (*clean_up)(void));
 
 #endif

@@ -11,6 +11,9 @@
 
 const char shards_index[] = "model.safetensors.index.json";
 
+/* Bytes of an index. Parsed, a hostile one takes thirty times that. */
+enum { INDEX_LIMIT = 16 << 20 };
+
 void shards_free(Shards *shards) {
     names_free(&shards->files);
     names_free(&shards->tensors);
@@ -28,8 +31,12 @@ bool shards_wanted(const Shards *shards, uint32_t file, Text name) {
 static json_t *load_index(Arena *arena, Text path, const Refusal *refusal) {
     Text text;
     int error;
-    if (!file_read(arena, path, FILE_TEXT_LIMIT, &text, &error)) {
-        refuse_errno(refusal, "can't be read", error);
+    if (!file_read(arena, path, INDEX_LIMIT, &text, &error)) {
+        if (error == EFBIG)
+            refuse(refusal, "is too large for an index of shards: %d bytes are allowed",
+                   INDEX_LIMIT);
+        else
+            refuse_errno(refusal, "can't be read", error);
         return NULL;
     }
     json_error_t problem;

@@ -1,6 +1,7 @@
 #include "tensor/temporary.h"
 
 #include "base/file.h"
+#include "tensor/journal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,8 +20,12 @@ static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static Temporary *_Atomic list;
 
 /* Whoever ends the program, out of memory for one, leaves no temporary file behind. */
+static void remove_all(void) {
+    temporaries_remove();
+}
+
 static void remove_at_exit(void) {
-    atexit(temporaries_remove);
+    atexit(remove_all);
 }
 
 static Temporary *take_record(void) {
@@ -36,6 +41,8 @@ static Temporary *take_record(void) {
         atomic_store(&list, record);
     }
     record->taken = true;
+    record->partial = false;
+    atomic_store(&record->kept, false);
     pthread_mutex_unlock(&list_lock);
     return record;
 }
@@ -47,10 +54,22 @@ static void give_back(Temporary *record) {
     pthread_mutex_unlock(&list_lock);
 }
 
-void temporaries_remove(void) {
-    for (Temporary *record = atomic_load(&list); record != NULL; record = record->next)
-        if (atomic_load(&record->used))
-            unlink(record->path);
+static void remove_files(Temporary *record) {
+    unlink(record->path);
+    if (record->partial)
+        unlink(record->journal);
+}
+
+bool temporaries_remove(void) {
+    bool kept = false;
+    for (Temporary *record = atomic_load(&list); record != NULL; record = record->next) {
+        if (!atomic_load(&record->used))
+            continue;
+        kept |= atomic_load(&record->kept);
+        if (!atomic_load(&record->kept))
+            remove_files(record);
+    }
+    return kept;
 }
 
 /* What the names of all temporary files for TARGET begin with. */
@@ -148,16 +167,83 @@ Temporary *temporary_open(Text target, mode_t mode) {
     return record;
 }
 
+/* ---- partial outputs ---- */
+
+static bool set_partial_path(Temporary *record, Text target) {
+    int size = snprintf(record->path, sizeof record->path, "%.*s.partial", TEXT_ARG(target));
+    errno = ENAMETOOLONG;
+    return size > 0 && (size_t)size < sizeof record->path &&
+           (size_t)snprintf(record->journal, sizeof record->journal, "%s.journal", record->path) <
+               sizeof record->journal;
+}
+
+/* Whether PATH still names the open file: another run may have finished and renamed it. */
+static bool is_at(int file, const char *path) {
+    struct stat open, there;
+    return fstat(file, &open) == 0 && lstat(path, &there) == 0 && open.st_dev == there.st_dev &&
+           open.st_ino == there.st_ino;
+}
+
+static int lock_partial(Temporary *record, mode_t mode) {
+    for (int i = 0; i < ATTEMPTS; i++) {
+        int file = file_open(record->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode);
+        if (file < 0)
+            return -1;
+        bool held = flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        if (!held && is_at(file, record->path))
+            return file;
+        close(file);
+        errno = EWOULDBLOCK;
+        if (held)
+            return -1;
+    }
+    return -1;
+}
+
+Temporary *temporary_open_partial(Text target, mode_t mode) {
+    Temporary *record = take_record();
+    record->file = -1;
+    if (set_partial_path(record, target))
+        record->file = lock_partial(record, mode);
+    if (record->file < 0) {
+        int error = errno;
+        give_back(record);
+        errno = error;
+        return NULL;
+    }
+    record->partial = true;
+    atomic_store(&record->kept, true); /* until it is known what it is */
+    atomic_store(&record->used, true);
+    return record;
+}
+
+void temporary_discard_partial(Text target) {
+    Temporary *left = memory_grow(NULL, sizeof *left);
+    left->partial = true;
+    if (set_partial_path(left, target) && journal_is_one(left->journal)) {
+        int file = file_open(left->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+        if (file < 0 ? errno == ENOENT : flock(file, LOCK_EX | LOCK_NB) == 0)
+            remove_files(left);
+        if (file >= 0)
+            close(file);
+    }
+    free(left);
+}
+
+/* ---- the end of a file ---- */
+
 bool temporary_rename(Temporary *temporary, const char *target) {
     if (rename(temporary->path, target) != 0)
         return false;
     atomic_store(&temporary->used, false);
+    if (temporary->partial)
+        unlink(temporary->journal);
     return true;
 }
 
 void temporary_close(Temporary *temporary) {
-    if (atomic_load(&temporary->used))
-        unlink(temporary->path);
+    if (atomic_load(&temporary->used) && !atomic_load(&temporary->kept))
+        remove_files(temporary);
     close(temporary->file);
     give_back(temporary);
 }

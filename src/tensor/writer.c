@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "tensor/header.h"
+#include "tensor/journal.h"
 #include "tensor/refuse.h"
 #include "tensor/temporary.h"
 
@@ -16,6 +17,7 @@
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 enum { ALIGNMENT = 8, LINKS_LIMIT = 40, MOVE_STEP = 1 << 20 };
 
@@ -34,6 +36,9 @@ struct Writer {
     bool no_sync;
     bool complete;     /* but for its name */
     _Atomic int error; /* of the first write that failed */
+    bool resume;
+    Journal journal;
+    bool *done; /* by tensor: an earlier run finished it */
 };
 
 static void add_number(Builder *builder, uint64_t number) {
@@ -212,11 +217,17 @@ static void keep_mode(int file, const struct stat *old) {
     (void)refused;
 }
 
+/* What an earlier run took is there already. */
+static uint64_t taken(const Writer *writer) {
+    struct stat status;
+    return fstat(writer->temporary->file, &status) == 0 ? (uint64_t)status.st_blocks * 512 : 0;
+}
+
 static bool check_space(const Writer *writer, const Refusal *refusal) {
     struct statvfs space;
     if (fstatvfs(writer->temporary->file, &space) != 0 || space.f_blocks == 0)
         return true; /* a file system that does not tell: writing will */
-    uint64_t free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
+    uint64_t free_bytes = (uint64_t)space.f_bavail * space.f_frsize + taken(writer);
     if (free_bytes >= writer->size)
         return true;
     Builder text = {0};
@@ -267,7 +278,113 @@ static bool open_temporary(Writer *writer, const struct stat *old, const Refusal
         return refuse_errno(refusal, "can't be written", errno);
     if (old->st_mode != 0)
         keep_mode(writer->temporary->file, old);
-    return check_space(writer, refusal);
+    return true;
+}
+
+/* ---- going on from an earlier run ---- */
+
+/* Of all that decides where which bytes of the file go. */
+static uint64_t whole_identity(const Writer *writer, uint64_t identity) {
+    for (size_t i = 0; i < writer->n_tensors; i++) {
+        const OutputTensor *tensor = &writer->tensors[i];
+        uint64_t parts[4] = {identity, (uint64_t)tensor->dtype, tensor->offset, tensor->bytes};
+        identity = XXH3_64bits_withSeed(tensor->name.data, tensor->name.size,
+                                        XXH3_64bits(parts, sizeof parts));
+    }
+    return identity;
+}
+
+/* Only what has the hash that the journal says is believed. */
+static void find_done(Writer *writer) {
+    for (size_t i = 0; i < writer->journal.n_entries; i++) {
+        const JournalEntry *entry = &writer->journal.entries[i];
+        uint64_t hash;
+        if (entry->tensor >= writer->n_tensors || writer->done[entry->tensor])
+            continue;
+        const OutputTensor *tensor = &writer->tensors[entry->tensor];
+        writer->done[entry->tensor] =
+            journal_hash(writer->temporary->file, tensor->offset, tensor->bytes, &hash) &&
+            hash == entry->hash;
+    }
+}
+
+static bool is_empty(int file) {
+    struct stat status;
+    return fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
+}
+
+/* What is no work of ours stays: SUFFIX tells which of the two files. */
+static bool refuse_foreign(Writer *writer, const char *suffix, const Refusal *refusal) {
+    bool made = is_empty(writer->temporary->file);
+    writer->temporary->partial = false;
+    atomic_store(&writer->temporary->kept, !made);
+    return refuse(refusal, "'%s%s' stands in the way, and is no unfinished output",
+                  show_path(path_name(refusal->path)).text, suffix);
+}
+
+static bool refuse_journal(Writer *writer, const Refusal *refusal) {
+    int error = errno;
+    writer->temporary->partial = false;
+    atomic_store(&writer->temporary->kept, !is_empty(writer->temporary->file));
+    return refuse_errno(refusal, "its journal can't be written", error);
+}
+
+static bool open_journal(Writer *writer, uint64_t identity, const Refusal *refusal) {
+    Temporary *partial = writer->temporary;
+    if (!is_empty(partial->file) && !journal_is_one(partial->journal))
+        return refuse_foreign(writer, ".partial", refusal);
+    JournalState state =
+        journal_open(&writer->journal, partial->journal, whole_identity(writer, identity));
+    if (state == JOURNAL_FAILED)
+        return refuse_journal(writer, refusal);
+    if (state == JOURNAL_FOREIGN)
+        return refuse_foreign(writer, ".partial.journal", refusal);
+    if (state == JOURNAL_OTHER)
+        diag_warning(
+            refusal->diags, refusal->span,
+            "%s: the recipe, an input or an option has changed since this was interrupted; "
+            "it is made from the start",
+            show_path(refusal->path).text);
+    writer->done = arena_array(&writer->arena, bool, writer->n_tensors + 1);
+    if (state == JOURNAL_CONTINUED)
+        find_done(writer);
+    atomic_store(&partial->kept, state == JOURNAL_CONTINUED && writer->journal.n_entries > 0);
+    return true;
+}
+
+static bool open_partial(Writer *writer, const WriterOptions *options, const struct stat *old,
+                         const Refusal *refusal) {
+    writer->temporary =
+        temporary_open_partial(text_from(writer->target), old->st_mode == 0 ? 0666 : 0600);
+    if (writer->temporary == NULL && errno == EWOULDBLOCK)
+        return refuse(refusal, "another run is writing it");
+    if (writer->temporary == NULL)
+        return refuse_errno(refusal, "can't be written", errno);
+    if (!open_journal(writer, options->identity, refusal))
+        return false;
+    if (old->st_mode != 0)
+        keep_mode(writer->temporary->file, old);
+    return true;
+}
+
+bool writer_has(const Writer *writer, const OutputTensor *tensor) {
+    return writer->resume && writer->done[tensor - writer->tensors];
+}
+
+/* A journal that cannot be written costs time later, no more. */
+void writer_finished(Writer *writer, const OutputTensor *tensor) {
+    uint64_t hash;
+    if (writer->resume &&
+        journal_hash(writer->temporary->file, tensor->offset, tensor->bytes, &hash) &&
+        journal_add(&writer->journal, (uint64_t)(tensor - writer->tensors), hash))
+        atomic_store(&writer->temporary->kept, true);
+}
+
+/* ---- opening ---- */
+
+static bool has_size(int file, uint64_t size) {
+    struct stat status;
+    return fstat(file, &status) == 0 && (uint64_t)status.st_size == size;
 }
 
 static bool prepare(Writer *writer, const WriterOptions *options, const Refusal *refusal) {
@@ -279,7 +396,12 @@ static bool prepare(Writer *writer, const WriterOptions *options, const Refusal 
     writer->target = follow_links(&writer->arena, writer->path, refusal);
     struct stat old;
     if (writer->target == NULL || !check_target(writer, options, &old, refusal) ||
-        !open_temporary(writer, &old, refusal))
+        !(writer->resume ? open_partial(writer, options, &old, refusal)
+                         : open_temporary(writer, &old, refusal)))
+        return false;
+    if (writer->resume && has_size(writer->temporary->file, writer->size))
+        return true; /* its space was taken by the run before */
+    if (!check_space(writer, refusal))
         return false;
     return reserve(writer->temporary->file, writer->size) ||
            refuse_errno(refusal, "can't be written", errno);
@@ -296,7 +418,9 @@ Writer *writer_open(Text path, OutputTensor *tensors, size_t n_tensors,
     *writer = (Writer){.tensors = tensors,
                        .n_tensors = n_tensors,
                        .n_metadata = options->n_metadata,
-                       .no_sync = options->no_sync};
+                       .no_sync = options->no_sync,
+                       .resume = options->resume,
+                       .journal = {.file = -1}};
     writer->path = text_copy(&writer->arena, path);
     writer->metadata = arena_copy(&writer->arena, options->metadata,
                                   options->n_metadata * sizeof *options->metadata);
@@ -308,7 +432,7 @@ Writer *writer_open(Text path, OutputTensor *tensors, size_t n_tensors,
 
 Writer *writer_open_memory(OutputTensor *tensors, size_t n_tensors) {
     Writer *writer = memory_grow(NULL, sizeof *writer);
-    *writer = (Writer){.tensors = tensors, .n_tensors = n_tensors};
+    *writer = (Writer){.tensors = tensors, .n_tensors = n_tensors, .journal = {.file = -1}};
     writer->size = writer_layout(tensors, n_tensors, NULL, 0, &writer->header_size);
     writer->memory = malloc(writer->size);
     if (writer->memory != NULL)
@@ -439,6 +563,8 @@ bool writer_finish(Writer *writer, Diags *diags, Span span) {
         refuse_errno(&refusal, "can't be written", error);
     else if (!writer->no_sync && !synchronise_folder(writer))
         done = refuse_errno(&refusal, "was written, but may not outlast a power cut", errno);
+    if (done && !writer->resume)
+        temporary_discard_partial(text_from(writer->target));
     writer_abandon(writer);
     return done;
 }
@@ -449,10 +575,11 @@ void writer_abandon(Writer *writer) {
     if (writer->temporary != NULL)
         temporary_close(writer->temporary);
     free(writer->memory);
+    journal_close(&writer->journal);
     arena_free(&writer->arena);
     free(writer);
 }
 
-void writer_remove_temporaries(void) {
-    temporaries_remove();
+bool writer_remove_temporaries(void) {
+    return temporaries_remove();
 }

@@ -26,6 +26,8 @@ typedef struct WriterOptions {
     size_t n_metadata;
     const Model *const *inputs; /* an output that is one of them needs force */
     size_t n_inputs;
+    bool resume;       /* go on from what an interrupted run left, and leave it if interrupted */
+    uint64_t identity; /* of all that decides what bytes the file gets, its layout aside */
 } WriterOptions;
 
 typedef struct Writer Writer;
@@ -62,15 +64,21 @@ bool writer_check(const Writer *writer, Diags *diags, Span span);
  * diag_error) on failure; writer_finish or writer_abandon comes after it in every case. */
 bool writer_complete(Writer *writer, Diags *diags, Span span);
 
+/* With `resume`: whether the tensor stands in the file as an earlier run finished it. */
+bool writer_has(const Writer *writer, const OutputTensor *tensor);
+/* Notes that all of a tensor was written; from any thread. */
+void writer_finished(Writer *writer, const OutputTensor *tensor);
+
 /* Closes the file up over dropped tensors, syncs, renames. False (after a diag_error) on failure:
  * the old file is then intact, unless the message says that the new one stands and only the sync of
  * its folder failed. Frees the writer in every case. */
 bool writer_finish(Writer *writer, Diags *diags, Span span);
 
-/* Removes the temporary file and frees the writer. */
+/* Removes the temporary file, unless a later run can go on from it, and frees the writer. */
 void writer_abandon(Writer *writer);
 
-/* Removes the temporary files of all open writers; async-signal-safe, for signal handlers. */
-void writer_remove_temporaries(void);
+/* Removes the temporary files of all open writers but those from which a later run can go on;
+ * whether there are such. Async-signal-safe, for signal handlers. */
+bool writer_remove_temporaries(void);
 
 #endif
