@@ -506,6 +506,7 @@ static const Plan *plan_of_rest(Engine *engine) {
 /* Evaluates the plan, and again what met NaN or infinities, until no input does. */
 bool engine_evaluate(Engine *engine) {
     EvaluateOptions options = {.kernels = kernels_best(),
+                               .native_least = 1 << 16,
                                .threads = option_threads(engine),
                                .memory = option_memory(engine),
                                .check_finite = !keeps_non_finite(engine),

@@ -59,7 +59,7 @@ methods() {
     workload ties_sum           sd15 3 -   96 'm1 + ties_sum(m2 - m1, m3 - m1)'
     workload ties_sum_extended  sd15 3 -   96 'm1 + ties_sum_extended(m2 - m1, m3 - m1, apply_stock = true)'
     workload add_difference_ties sd15 3 -  96 'add_difference_ties(m1, m2, m3, alpha = 1.0)'
-    workload ties_sum_with_dropout sd15 3 - 96 'm1 + ties_sum_with_dropout(m2 - m1, m3 - m1)'
+    workload ties_sum_with_dropout sd15 3 - - 'm1 + ties_sum_with_dropout(m2 - m1, m3 - m1)'
     workload dropout            sd15 3 -   96 'dropout(m1, m2, m3)'
     workload model_stock        sd15 3 2.5 64 'm1 + model_stock(m2 - m1, m3 - m1)'
     workload geometric_median   sd15 3 2.5 64 'geometric_median(m1, m2, m3)'

@@ -26,6 +26,7 @@ typedef struct Evaluation {
     uint32_t next_task;
     uint32_t next_ahead;  /* the first task whose leaves were not asked for yet */
     uint64_t bytes_ahead; /* of those that were, but whose task was not begun */
+    NativeCache natives;
     Job *jobs; /* as many as threads: a thread begins a task only when none has a chunk left, so
                   each other active job has a thread of its own */
     Job *idle;
@@ -422,7 +423,7 @@ static void make_jobs(Evaluation *evaluation) {
     unsigned n = evaluation->options->threads;
     evaluation->jobs = memory_grow(NULL, memory_size(n, sizeof *evaluation->jobs));
     for (unsigned i = n; i-- > 0;) {
-        job_init(&evaluation->jobs[i], evaluation->plan, evaluation->options);
+        job_init(&evaluation->jobs[i], evaluation->plan, evaluation->options, &evaluation->natives);
         evaluation->jobs[i].next = evaluation->idle;
         evaluation->idle = &evaluation->jobs[i];
     }
@@ -457,9 +458,11 @@ EvaluateResult evaluate(const Plan *plan, const EvaluateOptions *options) {
         return evaluation.result;
     pthread_mutex_init(&evaluation.lock, NULL);
     pthread_cond_init(&evaluation.changed, NULL);
+    native_cache_init(&evaluation.natives);
     make_jobs(&evaluation);
     run_workers(&evaluation);
     free_jobs(&evaluation);
+    native_cache_free(&evaluation.natives);
     pthread_cond_destroy(&evaluation.changed);
     pthread_mutex_destroy(&evaluation.lock);
     EvaluateResult result = evaluation.result;

@@ -15,7 +15,8 @@ typedef struct EvaluateOptions {
     unsigned threads; /* at least 1; fewer run where the system gives no more */
     uint64_t memory;  /* bytes for buffers and scratch; a task that needs more by itself was refused
                          before (task_memory) */
-    bool check_finite;               /* report leaves that hold NaN or infinities */
+    uint64_t native_least; /* tensors of so many elements are worth machine code (exec/native.h) */
+    bool check_finite;     /* report leaves that hold NaN or infinities */
     const volatile int *interrupted; /* may be NULL */
     void (*progress)(void *context, uint64_t tasks_done, uint64_t bytes_done);
     void *progress_context;

@@ -52,11 +52,13 @@ uint64_t task_memory(const Task *task) {
     return most;
 }
 
-void job_init(Job *job, const Plan *plan, const EvaluateOptions *options) {
+void job_init(Job *job, const Plan *plan, const EvaluateOptions *options, NativeCache *natives) {
     memset(job, 0, sizeof *job);
     job->frame.kernels = options->kernels;
     job->frame.plan = plan;
     job->frame.check_finite = options->check_finite;
+    job->natives = natives;
+    job->native_least = options->native_least;
 }
 
 static void free_buffers(Job *job) {
@@ -193,6 +195,17 @@ static void close_buffers(Job *job) {
         }
 }
 
+/* With machine code where that is worth while, and the registers are as long as always. */
+static TileCode tile_code(const Job *job, const TileInstr *instrs, uint32_t n) {
+    const Frame *frame = &job->frame;
+    TileCode code = {instrs, n, NULL};
+    if (frame->kernels->native && frame->compute == COMPUTE_F32 &&
+        frame->cut.tile_elements == TILE_ELEMENTS && frame->count >= job->native_least)
+        code.native = native_cache_find(job->natives, frame->pass, instrs, n,
+                                        tile_register_bytes(&frame->cut, frame->compute));
+    return code;
+}
+
 /* How many elements selection I is shown. */
 static uint64_t selection_count(const Frame *frame, uint32_t i) {
     const Pass *pass = frame->pass;
@@ -211,7 +224,7 @@ static void sample_selections(Job *job, Machine *machine) {
     }
     if (wanted == 0)
         return;
-    tile_sample(machine, &job->frame, pass->again, pass->n_again, wanted);
+    tile_sample(machine, &job->frame, tile_code(job, pass->again, pass->n_again), wanted);
     for (uint32_t i = 0; i < pass->n_selections; i++)
         if (job->selectors.items[i].state == SELECT_SAMPLE)
             selector_bracket(&job->selectors.items[i]);
@@ -240,8 +253,7 @@ static void open_tiles(Job *job, Machine *machine) {
     job->frame.domain = *task_domain(job->frame.task, pass->domain);
     job->frame.count = shape_count(&job->frame.domain);
     job->frame.cut = tile_cut(pass, &job->frame.domain);
-    job->code = pass->code;
-    job->n_code = pass->n_code;
+    job->code = tile_code(job, pass->code, pass->n_code);
     vector_resize(&job->partials, job->frame.cut.n_chunks * pass->n_reductions);
     job->frame.partials = job->partials.items;
     open_selections(job, machine);
@@ -302,8 +314,7 @@ static bool conclude_selections(Job *job) {
 
 /* Opens the same pass again, for what its selections still need. */
 static void open_again(Job *job) {
-    job->code = job->frame.pass->again;
-    job->n_code = job->frame.pass->n_again;
+    job->code = tile_code(job, job->frame.pass->again, job->frame.pass->n_again);
     job->next_chunk = 0;
     job->chunks_left = job->n_chunks;
 }
@@ -312,7 +323,7 @@ static void open_again(Job *job) {
 static bool conclude(Job *job) {
     const Pass *pass = job->frame.pass;
     if (pass->kind == PASS_TILES && !job->left_out) {
-        if (job->code == pass->code)
+        if (job->code.instrs == pass->code)
             conclude_reductions(job);
         if (!conclude_selections(job)) {
             open_again(job);
@@ -383,6 +394,5 @@ EvaluateStatus job_run(Job *job, Machine *machine, uint64_t chunk) {
         return run_copy(job, machine, chunk);
     if (job->frame.pass->kind == PASS_WHOLE)
         return run_whole(job);
-    return tile_run(machine, &job->frame, job->code, job->n_code, chunk) ? EVALUATE_DONE
-                                                                         : EVALUATE_WRITE_FAILED;
+    return tile_run(machine, &job->frame, job->code, chunk) ? EVALUATE_DONE : EVALUATE_WRITE_FAILED;
 }

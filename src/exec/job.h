@@ -19,12 +19,13 @@ typedef struct Job {
     struct Job *next;
 
     Frame frame; /* what the threads share */
+    NativeCache *natives;
+    uint64_t native_least;
     uint32_t pass;
     bool open;     /* a pass is */
     bool left_out; /* it is, by its guards */
-    const TileInstr *code;
-    uint32_t n_code;
-    Text failure; /* after JOB_FAILED; a static text */
+    TileCode code; /* of the open sweep */
+    Text failure;  /* after JOB_FAILED; a static text */
 
     VECTOR(double) uniforms;
     VECTOR(unsigned char) uniform_tiles;
@@ -37,7 +38,7 @@ typedef struct Job {
     VECTOR(atomic_bool) non_finite;
 } Job;
 
-void job_init(Job *job, const Plan *plan, const EvaluateOptions *options);
+void job_init(Job *job, const Plan *plan, const EvaluateOptions *options, NativeCache *natives);
 void job_free(Job *job);
 
 /* Takes up a task; whatever it had before is given up. */

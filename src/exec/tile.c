@@ -11,6 +11,7 @@ enum {
     PADDING = 128,          /* keeps registers from falling on the same cache lines */
     BLOCK_BUDGET = 1 << 20, /* bytes of all output blocks of a thread */
     BLOCK_LEAST = 8 * TILE_ELEMENTS,
+    REST_BYTES = NATIVE_WIDTH * sizeof(float),
     SPARE_REGISTERS = 2, /* for uniform operands, and what selections keep */
 };
 
@@ -114,6 +115,9 @@ typedef struct Work {
     double *columns;      /* [reduction][tile_elements] */
     SelectCounts *counts; /* by selection */
     MapCall *calls;       /* by instruction; only maps have one */
+    void **places;        /* by access: where its elements of the tile are, for machine code, */
+    void **rest_places;   /* and the last few of them, */
+    unsigned char *rests; /* which are here */
     Block *blocks;        /* by access; only outputs have one */
     unsigned char *block_bytes;
     size_t block_size;
@@ -152,10 +156,14 @@ static void lay_out_products(Work *work, const Pass *pass, unsigned char *memory
     }
 }
 
+size_t tile_register_bytes(const Cut *cut, Compute compute) {
+    return round_up(cut->tile_elements * compute_size(compute), ALIGNMENT) + PADDING;
+}
+
 /* Where everything is in MEMORY; NULL: only how much it is. */
 static Work work_lay_out(const Pass *pass, const Cut *cut, Compute compute, unsigned char *memory) {
     Work work = {.size = compute_size(compute)};
-    work.register_bytes = round_up(cut->tile_elements * work.size, ALIGNMENT) + PADDING;
+    work.register_bytes = tile_register_bytes(cut, compute);
     work.row_bytes = round_up(cut->tile_units * work.size, ALIGNMENT);
     work.registers =
         place(&work, memory, (pass->n_registers + SPARE_REGISTERS) * work.register_bytes);
@@ -167,6 +175,9 @@ static Work work_lay_out(const Pass *pass, const Cut *cut, Compute compute, unsi
         (SelectCounts *)(void *)place(&work, memory, pass->n_selections * sizeof(SelectCounts));
     work.calls =
         (MapCall *)(void *)place(&work, memory, (pass->n_code + pass->n_again) * sizeof(MapCall));
+    work.places = (void **)(void *)place(&work, memory, pass->n_accesses * sizeof(void *));
+    work.rest_places = (void **)(void *)place(&work, memory, pass->n_accesses * sizeof(void *));
+    work.rests = place(&work, memory, pass->n_accesses * REST_BYTES);
     work.blocks = (Block *)(void *)place(&work, memory, pass->n_accesses * sizeof(Block));
     uint32_t n = count_outputs(pass);
     if (n > 0) {
@@ -387,6 +398,79 @@ static void run_random(const Work *work, const TileInstr *instr) {
                          work->n);
 }
 
+/* --- Machine code --------------------------------------------------------------------------- */
+
+/* Where the tile's elements are in what instruction INSTR loads or stores. */
+static void *find_place(const Work *work, const TileInstr *instr) {
+    const Frame *frame = work->frame;
+    const Access *access = &frame->pass->accesses[instr->index];
+    uint64_t first = access->offset + work->begin;
+    size_t size = element_size(access->dtype);
+    if (access->kind == PLACE_LEAF) {
+        work->machine->bytes_read += work->n * size;
+        return (unsigned char *)(uintptr_t)frame->task->leaves[access->index]->data + first * size;
+    }
+    if (access->kind == PLACE_BUFFER)
+        return (unsigned char *)frame->buffers[access->index] + first * size;
+    const TaskOutput *output = &frame->task->outputs[access->index];
+    const OutputTensor *tensor = &frame->plan->outputs[output->output].tensors[output->tensor];
+    return block_take(work, instr->index, tensor->offset + first * size, work->n * size);
+}
+
+/* The last elements, fewer than the loop takes at once, go through memory where all of it may be
+ * read and written. */
+static bool run_rest(const Work *work, const TileInstr *code, const NativeStretch *stretch,
+                     size_t done) {
+    const Access *accesses = work->frame->pass->accesses;
+    for (uint32_t i = stretch->begin; i < stretch->end; i++) {
+        if (code[i].op != TILE_LOAD && code[i].op != TILE_STORE)
+            continue;
+        uint32_t index = code[i].index;
+        size_t size = element_size(accesses[index].dtype);
+        work->rest_places[index] = work->rests + index * REST_BYTES;
+        memset(work->rest_places[index], 0, REST_BYTES);
+        if (code[i].op == TILE_LOAD)
+            memcpy(work->rest_places[index], (unsigned char *)work->places[index] + done * size,
+                   (work->n - done) * size);
+    }
+    bool finite = stretch->loop(work->rest_places, work->registers + done * sizeof(float),
+                                work->frame->uniform_tiles, NATIVE_WIDTH) == 0;
+    for (uint32_t i = stretch->begin; i < stretch->end; i++) {
+        if (code[i].op != TILE_STORE)
+            continue;
+        size_t size = element_size(accesses[code[i].index].dtype);
+        memcpy((unsigned char *)work->places[code[i].index] + done * size,
+               work->rest_places[code[i].index], (work->n - done) * size);
+    }
+    return finite;
+}
+
+/* Which of the leaves it was. */
+static void find_non_finite(const Work *work, const TileInstr *code, const NativeStretch *stretch) {
+    const Frame *frame = work->frame;
+    for (uint32_t i = stretch->begin; i < stretch->end; i++) {
+        const Access *access = &frame->pass->accesses[code[i].index];
+        if (code[i].op == TILE_LOAD && access->kind == PLACE_LEAF &&
+            !frame->kernels->finite[access->dtype](work->places[code[i].index], work->n))
+            atomic_store_explicit(&frame->non_finite[access->index], true, memory_order_relaxed);
+    }
+}
+
+static void run_stretch(const Work *work, const TileInstr *code, const NativeStretch *stretch) {
+    for (uint32_t i = stretch->begin; i < stretch->end; i++)
+        if (code[i].op == TILE_LOAD || code[i].op == TILE_STORE)
+            work->places[code[i].index] = find_place(work, &code[i]);
+    size_t whole = work->n - work->n % NATIVE_WIDTH;
+    bool finite = true;
+    if (whole > 0)
+        finite =
+            stretch->loop(work->places, work->registers, work->frame->uniform_tiles, whole) == 0;
+    if (whole < work->n)
+        finite &= run_rest(work, code, stretch, whole);
+    if (!finite && work->frame->check_finite)
+        find_non_finite(work, code, stretch);
+}
+
 /* --- Maps and reductions -------------------------------------------------------------------- */
 
 static MapCall map_call(const Work *work, const TileInstr *instr) {
@@ -490,28 +574,32 @@ static void run_instr(Work *work, const TileInstr *instr, const MapCall *call) {
     }
 }
 
-static void run_code(Work *work, const TileInstr *code, uint32_t n_code) {
-    for (uint32_t i = 0; i < n_code; i++)
-        run_instr(work, &code[i], &work->calls[i]);
+/* Stretches that are machine code, and what is between them. */
+static void run_code(Work *work, TileCode code) {
+    uint32_t i = 0, n_stretches = code.native == NULL ? 0 : code.native->n_stretches;
+    for (uint32_t next = 0; i < code.n; next++) {
+        const NativeStretch *stretch = next < n_stretches ? &code.native->stretches[next] : NULL;
+        for (uint32_t end = stretch == NULL ? code.n : stretch->begin; i < end; i++)
+            run_instr(work, &code.instrs[i], &work->calls[i]);
+        if (stretch == NULL)
+            return;
+        run_stretch(work, code.instrs, stretch);
+        i = stretch->end;
+    }
 }
 
 /* --- Chunks --------------------------------------------------------------------------------- */
 
-typedef struct Code {
-    const TileInstr *instrs;
-    uint32_t n;
-} Code;
-
 /* Units begin .. end, of so many elements each and nothing between them. */
-static void run_units(Work *work, Code code, uint64_t begin, uint64_t end, uint64_t elements) {
+static void run_units(Work *work, TileCode code, uint64_t begin, uint64_t end, uint64_t elements) {
     work->row = begin;
     work->begin = begin * elements;
     work->n_rows = end - begin;
     work->n = (end - begin) * elements;
-    run_code(work, code.instrs, code.n);
+    run_code(work, code);
 }
 
-static void columns_begin(const Work *work, Code code, size_t n) {
+static void columns_begin(const Work *work, TileCode code, size_t n) {
     for (uint32_t i = 0; i < code.n; i++) {
         if (code.instrs[i].op != TILE_COLUMN_REDUCE)
             continue;
@@ -524,7 +612,7 @@ static void columns_begin(const Work *work, Code code, size_t n) {
 }
 
 /* Rounds N sums to elements FIRST … of their buffers. */
-static void columns_end(const Work *work, Code code, uint64_t first, size_t n) {
+static void columns_end(const Work *work, TileCode code, uint64_t first, size_t n) {
     for (uint32_t i = 0; i < code.n; i++) {
         if (code.instrs[i].op != TILE_COLUMN_REDUCE)
             continue;
@@ -540,7 +628,7 @@ static void columns_end(const Work *work, Code code, uint64_t first, size_t n) {
 }
 
 /* Whole outer indices, several of them in a tile. */
-static void run_outers(Work *work, Code code, uint64_t begin, uint64_t end) {
+static void run_outers(Work *work, TileCode code, uint64_t begin, uint64_t end) {
     const Pass *pass = work->frame->pass;
     work->groups = end - begin;
     work->lines = pass->extent;
@@ -552,7 +640,7 @@ static void run_outers(Work *work, Code code, uint64_t begin, uint64_t end) {
 
 /* One strip of one outer index, in several tiles: of many lines where a strip is the whole width,
  * else of one. */
-static void run_strip(Work *work, Code code, uint64_t unit) {
+static void run_strip(Work *work, TileCode code, uint64_t unit) {
     const Pass *pass = work->frame->pass;
     uint64_t strip = work->frame->cut.strip, strips = (pass->inner + strip - 1) / strip;
     uint64_t outer = unit / strips, column = unit % strips * strip;
@@ -564,12 +652,12 @@ static void run_strip(Work *work, Code code, uint64_t unit) {
         work->lines = pass->extent - line < most ? pass->extent - line : most;
         work->begin = (outer * pass->extent + line) * pass->inner + column;
         work->n = work->lines * work->width;
-        run_code(work, code.instrs, code.n);
+        run_code(work, code);
     }
     columns_end(work, code, outer * pass->inner + column, work->width);
 }
 
-static void run_tile(Work *work, Code code, uint64_t begin, uint64_t end) {
+static void run_tile(Work *work, TileCode code, uint64_t begin, uint64_t end) {
     const Pass *pass = work->frame->pass;
     if (pass->order == ORDER_COLUMNS && work->frame->cut.strip > 0)
         run_strip(work, code, begin);
@@ -579,7 +667,7 @@ static void run_tile(Work *work, Code code, uint64_t begin, uint64_t end) {
         run_units(work, code, begin, end, pass->order == ORDER_ROWS ? pass->row_length : 1);
 }
 
-static void calls_begin(const Work *work, Code code) {
+static void calls_begin(const Work *work, TileCode code) {
     for (uint32_t i = 0; i < code.n; i++)
         if (code.instrs[i].op == TILE_MAP)
             work->calls[i] = map_call(work, &code.instrs[i]);
@@ -607,7 +695,7 @@ static void selections_end(const Work *work) {
         selector_add(&work->frame->selectors[i], &work->counts[i]);
 }
 
-static void run_range(Work *work, Code code, uint64_t begin, uint64_t end) {
+static void run_range(Work *work, TileCode code, uint64_t begin, uint64_t end) {
     const Pass *pass = work->frame->pass;
     uint64_t step = work->frame->cut.tile_units;
     if (pass->order != ORDER_COLUMNS)
@@ -621,14 +709,13 @@ static void flush_all(const Work *work) {
         block_flush(work, i);
 }
 
-bool tile_run(Machine *machine, const Frame *frame, const TileInstr *code, uint32_t n_code,
-              uint64_t chunk) {
+bool tile_run(Machine *machine, const Frame *frame, TileCode code, uint64_t chunk) {
     Work work = work_begin(machine, frame);
     uint64_t begin = chunk * frame->cut.chunk_units, end = begin + frame->cut.chunk_units;
-    calls_begin(&work, (Code){code, n_code});
+    calls_begin(&work, code);
     reductions_begin(&work, chunk);
     selections_begin(&work);
-    run_range(&work, (Code){code, n_code}, begin, end < frame->cut.units ? end : frame->cut.units);
+    run_range(&work, code, begin, end < frame->cut.units ? end : frame->cut.units);
     selections_end(&work);
     flush_all(&work);
     return !machine->write_failed;
@@ -636,7 +723,7 @@ bool tile_run(Machine *machine, const Frame *frame, const TileInstr *code, uint3
 
 /* Piece I of N lies anywhere in the I-th of N equal parts, so that no period of the data meets one
  * of the sample's. */
-static void run_piece(Work *work, Code code, uint64_t i, uint64_t n, uint64_t units) {
+static void run_piece(Work *work, TileCode code, uint64_t i, uint64_t n, uint64_t units) {
     const Pass *pass = work->frame->pass;
     uint64_t elements = pass->order == ORDER_ROWS ? at_least(pass->row_length, 1) : 1;
     uint64_t piece = at_least(SELECT_PIECE / elements, 1), part = units / n;
@@ -644,8 +731,7 @@ static void run_piece(Work *work, Code code, uint64_t i, uint64_t n, uint64_t un
     run_units(work, code, begin, begin + piece < units ? begin + piece : units, elements);
 }
 
-void tile_sample(Machine *machine, const Frame *frame, const TileInstr *code, uint32_t n_code,
-                 uint64_t n) {
+void tile_sample(Machine *machine, const Frame *frame, TileCode code, uint64_t n) {
     Work work = work_begin(machine, frame);
     const Pass *pass = frame->pass;
     bool rows = pass->order == ORDER_ROWS;
@@ -653,8 +739,8 @@ void tile_sample(Machine *machine, const Frame *frame, const TileInstr *code, ui
     uint64_t piece = rows ? at_least(pass->row_length, SELECT_PIECE) : SELECT_PIECE;
     uint64_t n_pieces = at_least(n / piece, 1), bytes_read = machine->bytes_read;
     n_pieces = n_pieces < units ? n_pieces : units;
-    calls_begin(&work, (Code){code, n_code});
+    calls_begin(&work, code);
     for (uint64_t i = 0; i < n_pieces; i++)
-        run_piece(&work, (Code){code, n_code}, i, n_pieces, units);
+        run_piece(&work, code, i, n_pieces, units);
     machine->bytes_read = bytes_read;
 }

@@ -6,6 +6,7 @@
 #ifndef EXEC_TILE_H
 #define EXEC_TILE_H
 
+#include "exec/native.h"
 #include "exec/plan.h"
 #include "exec/select.h"
 
@@ -61,13 +62,21 @@ Cut tile_cut(const Pass *pass, const Shape *domain);
 /* Bytes of a Machine's memory that the pass needs. */
 size_t machine_bytes(const Pass *pass, const Shape *domain, Compute compute);
 
+/* Bytes of one register of a tile. */
+size_t tile_register_bytes(const Cut *cut, Compute compute);
+
+/* Code of a pass. */
+typedef struct TileCode {
+    const TileInstr *instrs;
+    uint32_t n;
+    const Native *native; /* may be NULL */
+} TileCode;
+
 /* Runs CODE (of the frame's pass) over a chunk. False where a write failed. */
-bool tile_run(Machine *machine, const Frame *frame, const TileInstr *code, uint32_t n_code,
-              uint64_t chunk);
+bool tile_run(Machine *machine, const Frame *frame, TileCode code, uint64_t chunk);
 
 /* Runs CODE over about N elements in pieces that are spread over the domain, for the selections'
  * samples (selector_sample). */
-void tile_sample(Machine *machine, const Frame *frame, const TileInstr *code, uint32_t n_code,
-                 uint64_t n);
+void tile_sample(Machine *machine, const Frame *frame, TileCode code, uint64_t n);
 
 #endif

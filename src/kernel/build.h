@@ -28,4 +28,7 @@ const Kernels KERNELS = {
     .name = {KERNELS_NAME, sizeof KERNELS_NAME - 1},
     .table = {&table_f32, &table_f64},
     .finite = {STORED_TYPES(FINITE)},
+#if defined __x86_64__ && defined __AVX2__ && defined __F16C__
+    .native = true,
+#endif
 };

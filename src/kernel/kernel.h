@@ -141,6 +141,7 @@ typedef struct Kernels {
     const KernelTable *table[2]; /* by Compute */
     /* Whether all N elements as stored are finite, without converting them; integers always are. */
     bool (*finite[DTYPE_COUNT])(const void *stored, size_t n);
+    bool native; /* the CPU has what exec/native.h needs */
 } Kernels;
 
 /* The builds that this CPU can run, plain C first, best last. */
