@@ -1,4 +1,5 @@
 /* The whole pipeline on one screen: see prepare_stages and mecha_run. */
+#include "diff.h"
 #include "engine.h"
 
 #include "base/file.h"
@@ -35,6 +36,8 @@ Engine *mecha_open(const MechaOptions *options) {
 }
 
 void mecha_close(Engine *engine) {
+    if (engine->diff != NULL)
+        diff_free(engine->diff);
     if (engine->schedule != NULL)
         schedule_free(engine->schedule);
     if (engine->solved != NULL)
@@ -314,7 +317,9 @@ Recipe *engine_elaborate(Engine *engine) {
 Solved *engine_solve(Engine *engine) {
     SolveOptions options = {.sources = engine->sources,
                             .strict = engine->options->strict,
-                            .allow_unused = engine->looks || allows_unused(engine)};
+                            .structural = engine->structural,
+                            .partial = engine->looks,
+                            .allow_unused = allows_unused(engine)};
     if (!option_space(engine, &options.space))
         return NULL;
     return solve(&engine->arena, engine->diags, engine->recipe, &options);

@@ -147,6 +147,13 @@ void mecha_functions(Builder *out);
 bool mecha_info(Engine *engine, const char *path, bool keys, const char *glob, bool json,
                 Builder *out);
 
+/* Where and how much model B differs from A (`mecha diff`): *DIFFERENT is whether it does. What was
+ * found is then told: in words, as JSON, or as a page of HTML with a picture. */
+bool mecha_diff(Engine *engine, const char *a, const char *b, bool *different);
+void mecha_diff_text(Engine *engine, bool colour, Builder *out);
+void mecha_diff_json(Engine *engine, Builder *out);
+void mecha_diff_html(Engine *engine, Builder *out);
+
 /* ---- sessions: recipes that grow, and are looked at on the way (session.c, look.c) ---- */
 
 MechaModels *mecha_models_open(void);

@@ -36,6 +36,7 @@ int command_recipe(Arguments *arguments);
 int command_methods(Arguments *arguments);
 int command_configs(Arguments *arguments);
 int command_help(Arguments *arguments);
+int command_diff(Arguments *arguments);
 int command_repl(Arguments *arguments);
 
 /* `mecha PLAN --help`: the recipe's own page. */

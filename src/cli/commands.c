@@ -39,6 +39,12 @@ const Command commands[] = {
      "bound, and options as they were. Of those that sd-mecha wrote it is the instruction list.\n"
      "'mecha run FILE' runs it.",
      "mecha recipe blend.safetensors | mecha run - -o again.safetensors", 1, 1, command_recipe},
+    {"diff", COMMAND_DIFF, "A B [--json] [--html FILE]", "where and how much two models differ",
+     "Keys that only one has, shapes and dtypes that differ, and for each component and block the\n"
+     "cosine, the norm of the difference relative to A, its maximum, and the share of elements "
+     "that\n"
+     "changed. Exit status 1 where they differ.",
+     "mecha diff base.safetensors tune.safetensors --html diff.html", 2, 2, command_diff},
     {"methods", COMMAND_METHODS, "[NAME]", "the merge methods, or one of them with its source", "",
      "mecha methods slerp", 0, 1, command_methods},
     {"configs", COMMAND_CONFIGS, "[NAME] [--keys] [--components] [--blocks] [--json]",

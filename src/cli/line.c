@@ -111,7 +111,8 @@ LineReader *line_open(const char *file, CompleteLine *complete_line, void *conte
     setlocale(LC_CTYPE, "C.UTF-8");
     tcgetattr(STDIN_FILENO, &reader->before);
     reader->editor = el_init("mecha", stdin, stdout, stderr);
-    /* What is typed, or pasted, while something runs is kept as it is, and shown when it is read. */
+    /* What is typed, or pasted, while something runs is kept as it is, and shown when it is read.
+     */
     el_set(reader->editor, EL_SETTY, "-x", "-echo", "-icanon", NULL);
     el_set(reader->editor, EL_CLIENTDATA, reader);
     el_set(reader->editor, EL_PROMPT, prompt_of);

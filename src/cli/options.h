@@ -38,7 +38,7 @@ typedef struct Arguments {
     VECTOR(const char *) operands; /* what is neither an option nor the value of one */
     VECTOR(const char *) models_dirs;
     VECTOR(MechaSetting) settings;
-    const char *metadata, *progress, *keys;
+    const char *metadata, *progress, *keys, *html;
     MechaConfigParts parts;
     bool dry_run, json, write, check, quiet, verbose, help;
 } Arguments;

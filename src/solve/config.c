@@ -374,7 +374,7 @@ static bool find_choices(ConfigSolver *solver) {
     number_domains(solver);
     solver->choices = arena_array(solver->arena, Choice, solver->solved->n_domains + 1);
     each_node(solver, find_said);
-    if (diag_errors(solver->diags) == errors) {
+    if (diag_errors(solver->diags) == errors && !solver->options->structural) {
         each_node(solver, match_perfectly);
         each_node(solver, match_source);
     }

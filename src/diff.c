@@ -1,0 +1,217 @@
+/* mecha_diff: where two models differ, and how much. The figures are a recipe like any other, which
+ * reduces both models to a handful of numbers for each key, in one sweep over their data. */
+#include "diff.h"
+
+#include "base/map.h"
+#include "info.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Tensors of other sizes have no figures. In the order of the indices below. */
+static const char measures[] =
+    "method measures(a: weight, b: weight) -> weight {\n"
+    "    x = flatten(a)\n"
+    "    y = if numel(a) == numel(b) then flatten(b) else absent()\n"
+    "    d = y - x\n"
+    "    stack([dot(x, x), dot(y, y), dot(d, d), max(abs(d)), sum(d != 0)])\n"
+    "}\n"
+    "save measures(model(%s), model(%s)) to \"figures\", dtype = \"f64\"\n";
+enum { MEASURE_A, MEASURE_B, MEASURE_DIFFERENCE, MEASURE_MOST, MEASURE_CHANGED, MEASURES };
+
+double diff_cosine(const DiffSums *sums) {
+    return (sums->a + sums->b - sums->difference) / (2 * sqrt(sums->a) * sqrt(sums->b));
+}
+
+double diff_relative(const DiffSums *sums) {
+    return sums->difference == 0 ? 0 : sqrt(sums->difference / sums->a);
+}
+
+double diff_share(const DiffSums *sums) {
+    return sums->elements > 0 ? sums->changed / (double)sums->elements : 0;
+}
+
+/* ---- keys ---- */
+
+static void add_key(struct Diff *diff, Text name, const Tensor *a, const Tensor *b) {
+    bool both = a != NULL && b != NULL;
+    DiffKey key = {.name = name, .a = a, .b = b};
+    key.shapes = both && !shape_equal(&a->shape, &b->shape);
+    key.dtypes = both && a->dtype != b->dtype;
+    diff->n_only_a += b == NULL;
+    diff->n_only_b += a == NULL;
+    diff->n_shapes += key.shapes;
+    diff->n_dtypes += key.dtypes;
+    diff->keys[diff->n_keys++] = key;
+}
+
+static void pair_keys(Arena *arena, struct Diff *diff) {
+    diff->keys = arena_array(arena, DiffKey, diff->a->n_tensors + diff->b->n_tensors + 1);
+    for (uint32_t i = 0; i < diff->a->n_tensors; i++) {
+        const Tensor *a = &diff->a->tensors[i];
+        add_key(diff, a->name, a, model_find(diff->b, a->name));
+    }
+    for (uint32_t i = 0; i < diff->b->n_tensors; i++) {
+        const Tensor *b = &diff->b->tensors[i];
+        if (model_find(diff->a, b->name) == NULL)
+            add_key(diff, b->name, NULL, b);
+    }
+}
+
+/* ---- figures ---- */
+
+static void load_measures(Engine *engine, const char *a, const char *b) {
+    Builder text = {0}, quoted[2] = {{0}, {0}};
+    builder_json(&quoted[0], text_from(a));
+    builder_json(&quoted[1], text_from(b));
+    builder_char(&quoted[0], '\0');
+    builder_char(&quoted[1], '\0');
+    builder_format(&text, measures, quoted[0].data, quoted[1].data);
+    mecha_load(engine, TEXT("<diff>"), builder_view(&text));
+    builder_free(&text);
+    builder_free(&quoted[0]);
+    builder_free(&quoted[1]);
+}
+
+static bool plan_measures(Engine *engine) {
+    engine->structural = true;
+    engine->recipe = engine_elaborate(engine);
+    engine->solved = engine->recipe != NULL ? engine_solve(engine) : NULL;
+    engine->schedule = engine->solved != NULL ? engine_schedule(engine) : NULL;
+    if (engine->schedule == NULL)
+        return false;
+    engine->plan = schedule_plan(engine->schedule);
+    return true;
+}
+
+/* What holds NaN in the same places, and else the same, does not differ. */
+static bool same_bytes(const DiffKey *key) {
+    return key->a->dtype == key->b->dtype && key->a->bytes == key->b->bytes &&
+           memcmp(key->a->data, key->b->data, key->a->bytes) == 0;
+}
+
+static void read_sums(DiffKey *key, const double *values) {
+    key->sums = (DiffSums){.a = values[MEASURE_A],
+                           .b = values[MEASURE_B],
+                           .difference = values[MEASURE_DIFFERENCE],
+                           .most = values[MEASURE_MOST],
+                           .changed = values[MEASURE_CHANGED],
+                           .elements = key->a->count,
+                           .keys = 1};
+    if (isnan(key->sums.difference) && same_bytes(key))
+        key->sums.difference = key->sums.most = key->sums.changed = 0;
+    key->sums.keys_changed = key->sums.changed > 0;
+}
+
+static void add_sums(DiffSums *to, const DiffSums *sums) {
+    to->a += sums->a;
+    to->b += sums->b;
+    to->difference += sums->difference;
+    to->most = isnan(sums->most) || sums->most > to->most ? sums->most : to->most;
+    to->changed += sums->changed;
+    to->elements += sums->elements;
+    to->keys += sums->keys;
+    to->keys_changed += sums->keys_changed;
+}
+
+static bool evaluate_measures(Engine *engine, struct Diff *diff) {
+    Output *output = &engine->plan->outputs[0];
+    Names names = {.arena = &engine->arena};
+    output->files = output_open_memory(output->tensors, output->n_tensors);
+    bool good = output->files != NULL && engine_evaluate(engine);
+    for (uint32_t i = 0; good && i < output->n_tensors; i++)
+        names_add(&names, output->tensors[i].name);
+    for (uint32_t i = 0; good && i < diff->n_keys; i++) {
+        DiffKey *key = &diff->keys[i];
+        uint32_t at = names_find(&names, key->name);
+        double values[MEASURES];
+        if (at == INDEX_NONE)
+            continue;
+        memcpy(values, output_memory(output->files, &output->tensors[at]), sizeof values);
+        read_sums(key, values);
+        add_sums(&diff->all, &key->sums);
+    }
+    names_free(&names);
+    output_abandon(output->files);
+    output->files = NULL;
+    return good;
+}
+
+/* ---- groups ---- */
+
+/* Without a config, names tell: a component is what stands before the first dot, a block goes as
+ * far as the first number. */
+static Text first_part(Text name) {
+    const char *dot = memchr(name.data, '.', name.size);
+    return dot != NULL ? (Text){name.data, (size_t)(dot - name.data)} : TEXT("");
+}
+
+static Text numbered_part(Text name) {
+    for (size_t i = 0; i < name.size; i++) {
+        size_t end = i;
+        while (end < name.size && name.data[end] >= '0' && name.data[end] <= '9')
+            end++;
+        bool begins = i == 0 || name.data[i - 1] == '.' || name.data[i - 1] == '_';
+        if (end > i && begins && (end == name.size || name.data[end] == '.'))
+            return (Text){name.data, end};
+    }
+    return TEXT("");
+}
+
+static DiffGroup *find_group(DiffGroups *groups, Text component, Text block) {
+    for (size_t i = 0; i < groups->count; i++)
+        if (text_equal(groups->items[i].component, component) &&
+            text_equal(groups->items[i].block, block))
+            return &groups->items[i];
+    vector_push(groups, (DiffGroup){.component = component, .block = block});
+    return &groups->items[groups->count - 1];
+}
+
+static void group_key(Engine *engine, struct Diff *diff, const DiffKey *key) {
+    KeyId id = INDEX_NONE;
+    if (diff->config != NULL)
+        id = config_find(engine_configs(engine), diff->config, key->name);
+    const ConfigKey *known = id != INDEX_NONE ? &diff->config->keys[id] : NULL;
+    Text component = known != NULL ? known->component : first_part(key->name);
+    Text block = known != NULL && known->block.size > 0 ? known->block : numbered_part(key->name);
+    add_sums(&find_group(&diff->components, component, TEXT(""))->sums, &key->sums);
+    if (block.size > 0)
+        add_sums(&find_group(&diff->blocks, component, block)->sums, &key->sums);
+}
+
+static const Config *common_config(Engine *engine, const struct Diff *diff) {
+    const Config *a = info_fit(engine, diff->a).config;
+    return a != NULL && info_fit(engine, diff->b).config == a ? a : NULL;
+}
+
+/* ---- the face ---- */
+
+static bool differ(const struct Diff *diff) {
+    return diff->n_only_a + diff->n_only_b + diff->n_shapes + diff->n_dtypes > 0 ||
+           diff->all.keys_changed > 0;
+}
+
+bool mecha_diff(Engine *engine, const char *a, const char *b, bool *different) {
+    struct Diff *diff = engine->diff = arena_new(&engine->arena, struct Diff);
+    reader_guard_maps(mecha_remove_temporaries);
+    diff->a = sources_model(engine->sources, engine->folder, text_from(a), SPAN_NONE);
+    diff->b = sources_model(engine->sources, engine->folder, text_from(b), SPAN_NONE);
+    if (diff->a == NULL || diff->b == NULL)
+        return false;
+    pair_keys(&engine->arena, diff);
+    load_measures(engine, a, b);
+    bool some = diff->n_only_a < diff->a->n_tensors;
+    if (some && !(plan_measures(engine) && evaluate_measures(engine, diff)))
+        return false;
+    diff->config = common_config(engine, diff);
+    for (uint32_t i = 0; i < diff->n_keys; i++)
+        if (diff->keys[i].sums.keys > 0)
+            group_key(engine, diff, &diff->keys[i]);
+    *different = differ(diff);
+    return true;
+}
+
+void diff_free(struct Diff *diff) {
+    vector_free(&diff->components);
+    vector_free(&diff->blocks);
+}
