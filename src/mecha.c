@@ -565,23 +565,6 @@ Text mecha_output_path(const Engine *engine, uint32_t i) {
     return engine->recipe->outputs[i].path;
 }
 
-static void explain_line(Builder *out, const char *what, uint64_t bytes) {
-    builder_format(out, "%-16s", what);
-    builder_bytes(out, bytes);
-    builder_char(out, '\n');
-}
-
-void mecha_explain(Engine *engine, Builder *out) {
-    ScheduleFigures figures = schedule_figures(engine->schedule);
-    builder_format(out, "%u keys in %u classes\n", engine->plan->n_tasks, figures.n_classes);
-    explain_line(out, "to read", figures.bytes_to_read);
-    explain_line(out, "to write", figures.bytes_to_write);
-    explain_line(out, "held at most", figures.peak_memory);
-    explain_line(out, "for each thread", worker_memory(engine->plan));
-    builder_char(out, '\n');
-    schedule_explain(engine->schedule, out);
-}
-
 /* Why an instruction list cannot hold a node. */
 static void hint_culprit(Engine *engine, const Node *node) {
     switch (node->kind) {

@@ -108,6 +108,8 @@ Text mecha_output_path(const Engine *engine, uint32_t i);
 
 /* The optimised plan in words (`mecha explain`), after mecha_prepare. */
 void mecha_explain(Engine *engine, Builder *out);
+/* Its figures as JSON: docs/schema/explain.json. */
+void mecha_explain_json(Engine *engine, Builder *out);
 /* The instruction list (`mecha compile`), after mecha_prepare; false where the recipe cannot be
  * said in it. */
 bool mecha_compile(Engine *engine, Builder *out);
@@ -146,6 +148,14 @@ void mecha_functions(Builder *out);
 /* What `mecha info` says of a model. False where it cannot be read. */
 bool mecha_info(Engine *engine, const char *path, bool keys, const char *glob, bool json,
                 Builder *out);
+
+/* The same in a line, for tables. Its texts live as long as the engine. */
+typedef struct MechaInfoLine {
+    Text path, config, dtypes;
+    uint32_t keys;
+    uint64_t bytes;
+} MechaInfoLine;
+bool mecha_info_line(Engine *engine, const char *path, MechaInfoLine *line);
 
 /* Where and how much model B differs from A (`mecha diff`): *DIFFERENT is whether it does. What was
  * found is then told: in words, as JSON, or as a page of HTML with a picture. */

@@ -29,7 +29,7 @@ const Command commands[] = {
      "mecha repl blend.mecha", 0, 1, command_repl},
     {"info", COMMAND_INFO, "FILE... [--keys GLOB] [--json]",
      "what a model holds: config, components, dtypes, sizes, metadata",
-     "Of a network (LoRA, LoHa, LoKr, …) also the types, ranks and alphas of its modules. --keys lists "
+     "Several files, or a folder of them, are a line each. Of a network (LoRA, LoHa, LoKr, …) also the types, ranks and alphas of its modules. --keys lists "
      "keys,\n"
      "and before them the modules whose targets match.",
      "mecha info blend.safetensors --keys '*attn2*'", 1, 100000, command_info},

@@ -72,7 +72,7 @@ static const Option options[] = {
      "print the names of files that would change; exit status 1 if there are any"},
     {"html", 0, OPTION_TEXT, COMMAND_DIFF, FIELD(html), "FILE",
      "write a page with a picture as well"},
-    {"json", 0, OPTION_FLAG, COMMAND_INFO | COMMAND_CONFIGS | COMMAND_DIFF, FIELD(json), NULL,
+    {"json", 0, OPTION_FLAG, COMMAND_INFO | COMMAND_CONFIGS | COMMAND_DIFF | COMMAND_EXPLAIN, FIELD(json), NULL,
      "print JSON"},
     {"json", 0, OPTION_FLAG, COMMAND_CHECK | COMMAND_RUN | COMMAND_COMPILE, FIELD(json), NULL,
      "messages as JSON, for editors (check: on standard output)"},

@@ -41,7 +41,7 @@ int command_explain(Arguments *arguments) {
     int status = prepare(engine, arguments);
     Builder plan = {0};
     if (status == STATUS_DONE)
-        mecha_explain(engine, &plan);
+        (arguments->json ? mecha_explain_json : mecha_explain)(engine, &plan);
     print_result(&plan);
     return close_engine(engine, arguments, status);
 }

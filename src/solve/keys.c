@@ -491,7 +491,8 @@ bool solve_keys(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *
     find_all_entries(solvers, solved);
     if (diag_errors(diags) == errors) {
         keys_check_maps(solvers, solved, sets);
-        keys_check_networks(solvers, solved, sets);
+        if (!options->partial)
+            keys_check_networks(solvers, solved, sets);
     }
     if (diag_errors(diags) == errors)
         keep_outputs(solvers, solved, sets);

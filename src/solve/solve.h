@@ -53,6 +53,7 @@ typedef struct Solved {
 typedef struct SolveOptions {
     Sources *sources;
     SpaceSet space;    /* of outputs that say none themselves; SPACES_ALL: any */
+    bool partial;      /* a part of the result is looked at: what networks are for is not asked */
     bool structural;   /* no config is looked for */
     bool strict;       /* a model that lacks mandatory keys of its config is an error */
     bool allow_unused; /* keys of networks that change nothing are no error */
