@@ -9,6 +9,7 @@
 # make check-mutations  breaks lines one at a time, and looks whether the suite notices
 # make coverage         runs the suite and tells which share of the lines it reached
 # make lint             clang-tidy and cppcheck (which it needs) over the sources
+# make tour             write docs/tour.md by running what stands in it (check looks whether that is needed)
 # make layers           lists includes that point up the layers (none; part of check)
 # make index            write docs/stdlib.md from the definitions (check looks whether that is needed)
 # make bench            mecha's time as a ratio to the floor, on full-size models in /dev/shm
@@ -111,7 +112,7 @@ $(LIB_OBJECTS) $(TEST_OBJECTS): | $(GENERATED)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-check: all $(BUILD)/tests layers index-current
+check: all $(BUILD)/tests layers index-current tour-current
 	MECHA=$(BUILD)/mecha BUILD=$(BUILD) $(BUILD)/tests
 
 # The unit and recipe tests; everything else runs under sanitizers in check-long.
@@ -168,6 +169,14 @@ index: $(BUILD)/index
 index-current: $(BUILD)/index
 	@$< | cmp -s - docs/stdlib.md || { echo "docs/stdlib.md is out of date: make index" >&2; exit 1; }
 
+tour: all
+	sh tools/tour.sh $(BUILD) > $(BUILD)/tour.md && cp $(BUILD)/tour.md docs/tour.md
+
+# A suite by itself does without.
+tour-current: all
+	@test -n "$$CK_RUN_SUITE" || { sh tools/tour.sh $(BUILD) > $(BUILD)/tour.md && diff $(BUILD)/tour.md docs/tour.md; } || \
+	    { echo "docs/tour.md is out of date: make tour" >&2; exit 1; }
+
 layers:
 	@awk -f tools/layers.awk $(sort $(wildcard src/*.[ch] src/*/*.[ch]))
 
@@ -217,4 +226,4 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all check check-asan check-faults check-tsan check-mutations suites coverage lint check-long layers index index-current fuzz deps demo bench bench-methods bench-large install format clean
+.PHONY: all tour tour-current check check-asan check-faults check-tsan check-mutations suites coverage lint check-long layers index index-current fuzz deps demo bench bench-methods bench-large install format clean
