@@ -19,6 +19,7 @@
 #define absolute       __builtin_fabsf
 #define with_sign      __builtin_copysignf
 #define square_root    __builtin_sqrtf
+#define power          function_pow_of_floats
 #else
 #define NAME(name)     name##_f64
 #define real           double
@@ -35,6 +36,7 @@
 #define absolute       __builtin_fabs
 #define with_sign      __builtin_copysign
 #define square_root    __builtin_sqrt
+#define power          function_pow
 #endif
 
 #define EACH_ELEMENT _Pragma("GCC ivdep")
@@ -92,7 +94,7 @@ FUNCTION(ROUND, NAME(round)(a))
 FUNCTION(TRUNC, NAME(trunc)(a))
 FUNCTION(EXP, (real)function_exp(a))
 FUNCTION(LOG, (real)function_log(a))
-FUNCTION(POW, (real)function_pow(a, b))
+FUNCTION(POW, (real)power(a, b))
 FUNCTION(SIN, (real)function_sin(a))
 FUNCTION(COS, (real)function_cos(a))
 FUNCTION(TAN, (real)function_tan(a))
@@ -593,4 +595,5 @@ static const KernelTable NAME(table) = {
 #undef absolute
 #undef with_sign
 #undef square_root
+#undef power
 #undef REAL_BITS

@@ -206,15 +206,26 @@ INLINE bool is_integer(double x) { /* infinities too */
     return (size >= 0x1p52) | (nearest == size);
 }
 
-INLINE double function_pow(double x, double y) {
+/* x^y, VALUE being |x|^y where that is not special. */
+INLINE double pow_special(double x, double y, double value) {
     bool integer = is_integer(y), odd = integer & !is_integer(y * 0.5);
-    double size = fabs(x), value = pow_magnitude(x, y);
+    double size = fabs(x);
     value = size == 0 ? (y < 0 ? INFINITY : 0) : value;
     value = size == INFINITY ? (y < 0 ? 0 : INFINITY) : value;
     value = (x < 0) & (x > -INFINITY) & !integer ? NAN : value;
     value = odd ? copysign(1, x) * value : value;
     value = (x != x) | (y != y) ? x + y : value;
     return (x == 1) | (y == 0) ? 1 : value;
+}
+
+INLINE double function_pow(double x, double y) {
+    return pow_special(x, y, pow_magnitude(x, y));
+}
+
+/* The same for floats: where the result is one, the logarithm's last bits are far below its own. */
+INLINE double function_pow_of_floats(double x, double y) {
+    double log = function_log(fabs(x));
+    return pow_special(x, y, function_exp(log == 0 ? 0 : y * log));
 }
 
 /* pi / 2 in parts; multiples of the first three up to 2^20 are exact. */
