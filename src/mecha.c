@@ -12,6 +12,7 @@
 #include "syntax/format.h"
 #include "syntax/parse.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -113,6 +114,10 @@ bool mecha_load_file(Engine *engine, const char *path) {
                    &text, &error)) {
         diag_error(engine->diags, SPAN_NONE, "cannot read the recipe '%s': %s", path,
                    strerror(error));
+        Text nearest = error == ENOENT ? nearest_file(&engine->arena, text_from(path)) : TEXT("");
+        if (nearest.size > 0)
+            diag_hint(engine->diags, "did you mean '%.*s'?",
+                      TEXT_ARG(text_printable(&engine->arena, nearest)));
         return false;
     }
     return mecha_load(engine, standard ? TEXT("<stdin>") : text_from(path), text);

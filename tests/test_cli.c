@@ -330,6 +330,13 @@ START_TEST(methods_are_listed_and_shown) {
 }
 END_TEST
 
+START_TEST(a_recipe_that_is_not_there_is_told) {
+    expect_script("\"$MECHA\" check bland.mecha", 1, "",
+                  "mecha: error: cannot read the recipe 'bland.mecha': No such file or directory\n"
+                  "      = did you mean 'blend.mecha'?\n");
+}
+END_TEST
+
 /* --- Faults: one message each, and nothing left behind. */
 
 static const struct {
@@ -484,6 +491,7 @@ Suite *cli_suite(void) {
     tcase_add_test(tests, fmt_prints_checks_and_rewrites);
     tcase_add_test(tests, info_tells_about_models);
     tcase_add_test(tests, methods_are_listed_and_shown);
+    tcase_add_test(tests, a_recipe_that_is_not_there_is_told);
     tcase_add_loop_test(tests, faults_are_told_once_and_leave_nothing, 0,
                         sizeof faults / sizeof *faults);
     tcase_add_test(tests, a_closed_pipe_ends_quietly);

@@ -1,7 +1,9 @@
 #include "diag/diag.h"
 
+#include "base/file.h"
 #include "base/vector.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -379,5 +381,18 @@ Text nearest_name(Text wanted, const Text *candidates, size_t n_candidates) {
             nearest = candidates[i];
         }
     }
+    return nearest;
+}
+
+Text nearest_file(Arena *arena, Text path) {
+    DIR *stream = opendir(text_copy(arena, path_folder(path)).data);
+    VECTOR(Text) names = {0};
+    for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;)
+        if (entry->d_name[0] != '.')
+            vector_push(&names, text_copy(arena, text_from(entry->d_name)));
+    if (stream != NULL)
+        closedir(stream);
+    Text nearest = nearest_name(path_name(path), names.items, names.count);
+    vector_free(&names);
     return nearest;
 }

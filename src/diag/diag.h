@@ -104,5 +104,7 @@ void source_position(const Source *source, uint32_t offset, uint32_t *line, uint
 /* The candidate nearest to WANTED (Damerau-Levenshtein), if near enough to be what was meant, else
  * an empty text. */
 Text nearest_name(Text wanted, const Text *candidates, size_t n_candidates);
+/* The name in its folder that is nearest to that of a file that is not there, or an empty text. */
+Text nearest_file(Arena *arena, Text path);
 
 #endif

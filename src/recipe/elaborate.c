@@ -6,6 +6,7 @@
 #include "base/size.h"
 #include "syntax/parse.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { BYTES_PER_NODE = 12 /* of a recipe's text, at a guess */ };
@@ -167,6 +168,10 @@ static void run_import(const Frame *frame, const Ast *ast) {
     if (!file_read(elaborator->arena, path, FILE_TEXT_LIMIT, &text, &error)) {
         diag_error(elaborator->diags, ast->a->span, "cannot read '%.*s': %s", TEXT_ARG(path),
                    strerror(error));
+        Text nearest = error == ENOENT ? nearest_file(elaborator->arena, path) : TEXT("");
+        if (nearest.size > 0)
+            diag_hint(elaborator->diags, "did you mean '%.*s'?",
+                      TEXT_ARG(text_printable(elaborator->arena, nearest)));
         frame_bind(frame, ast->text, ast->name_span, poison);
         return;
     }

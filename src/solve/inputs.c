@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/vector.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -61,27 +60,12 @@ static Text find_model(const Search *search, Text name) {
     return TEXT("");
 }
 
-/* The entry of a folder whose name is nearest to a file that is not there. */
-static Text nearest_file(const Search *search, Text folder, Text name) {
-    DIR *stream = opendir(text_copy(search->arena, folder).data);
-    VECTOR(Text) names = {0};
-    for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;)
-        if (entry->d_name[0] != '.')
-            vector_push(&names, text_copy(search->arena, text_from(entry->d_name)));
-    if (stream != NULL)
-        closedir(stream);
-    Text nearest = nearest_name(name, names.items, names.count);
-    vector_free(&names);
-    return nearest;
-}
-
 static void report_missing(const Search *search, Text wanted, Span span) {
     Text shown = text_printable(search->arena, wanted);
     diag_error(search->diags, span, "there is no file '%.*s'", TEXT_ARG(shown));
-    Text name = path_name(wanted);
     for (size_t i = 0; i < search->folders.count; i++) {
         Text path = path_join(search->arena, search->folders.items[i], wanted);
-        Text nearest = nearest_file(search, path_folder(path), name);
+        Text nearest = nearest_file(search->arena, path);
         if (nearest.size > 0) {
             diag_hint(search->diags, "did you mean '%.*s'?",
                       TEXT_ARG(text_printable(search->arena, nearest)));
