@@ -37,6 +37,8 @@ Term builtin_flatten(Call *call) {
             flat.dims[flat.rank++] = dims.dims[i];
         else
             product *= dims.dims[i];
+    if (flat.rank == SHAPE_LIMIT)
+        return argument_wants(call, 1, "one of the tensor's dimensions");
     flat.dims[flat.rank++] = product;
     return term_tensor(program_reshape(lower->program, term_value(lower, call->arguments[0]),
                                        program_shape(lower->program, &flat)));
