@@ -202,7 +202,7 @@ static bool diag_matches(const Diags *diags, const Diag *diag, const Expectation
                         : is_kind(expectation, "note")  ? SEVERITY_NOTE
                                                         : SEVERITY_ERROR;
     Text text = hint ? diag->hint : diag->message;
-    return diag->severity == severity && (line == expectation->line || line == 0) &&
+    return (hint || diag->severity == severity) && (line == expectation->line || line == 0) &&
            memmem(text.data, text.size, expectation->rest, strlen(expectation->rest)) != NULL;
 }
 

@@ -8,6 +8,7 @@
 #include "solve/solve.h"
 
 #include "base/vector.h"
+#include "solve/sample.h"
 #include "solve/union.h"
 
 #include <stdlib.h>
@@ -133,25 +134,6 @@ static void find_said(ConfigSolver *solver, NodeId id) {
 }
 
 /* ---- configs that fit ---- */
-
-/* Up to three names, for a message. */
-typedef struct Sample {
-    Builder text;
-    uint32_t count;
-} Sample;
-
-static void sample_add(Sample *sample, Text name) {
-    if (sample->count++ >= 3)
-        return;
-    builder_add(&sample->text, sample->count > 1 ? TEXT(", ") : TEXT(""));
-    builder_printable(&sample->text, name);
-}
-
-static const char *sample_text(Sample *sample) {
-    if (sample->count > 3)
-        builder_format(&sample->text, " and %u more", sample->count - 3);
-    return sample->text.data;
-}
 
 static Text source_name(const ConfigSolver *solver, NodeId id) {
     const Model *model = solver->solved->models[id];

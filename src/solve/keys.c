@@ -491,8 +491,10 @@ bool solve_keys(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *
     find_all_entries(solvers, solved);
     if (diag_errors(diags) == errors) {
         keys_check_maps(solvers, solved, sets);
-        if (!options->partial)
+        if (!options->partial) {
             keys_check_networks(solvers, solved, sets);
+            keys_warn_losses(solvers, solved, sets);
+        }
     }
     if (diag_errors(diags) == errors)
         keep_outputs(solvers, solved, sets);
