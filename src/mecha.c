@@ -663,10 +663,10 @@ const MechaMethod *mecha_method(Engine *engine, Text name) {
     return NULL;
 }
 
-static void print_function(void *context, Text name, Text parameters, Text doc) {
+static void print_function(void *context, const BuiltinEntry *entry) {
     Builder left = {0};
-    builder_format(&left, "%.*s%.*s", TEXT_ARG(name), TEXT_ARG(parameters));
-    builder_format(context, "  %-42s  %.*s\n", left.data, TEXT_ARG(doc));
+    builder_format(&left, "%.*s%.*s", TEXT_ARG(entry->name), TEXT_ARG(entry->parameters));
+    builder_format(context, "  %-42s  %.*s\n", left.data, TEXT_ARG(entry->doc));
     builder_free(&left);
 }
 

@@ -28,8 +28,15 @@ static const char functions_opening[] =
     "the tensor\n"
     "is meant and the result has shape []. `keep` leaves the dimension, of size 1.\n"
     "\n"
-    "| function | value |\n"
-    "| --- | --- |\n";
+    "`[…]` is a tensor of any shape, or a number, whose shape is []; `[m, n]` a matrix, and `p` "
+    "the "
+    "smaller\n"
+    "of its sides. An `int`, `float`, `bool` or `str` is known before evaluation. A `shape` is a "
+    "list of\n"
+    "whole numbers, or a tensor, which stands for its shape. What has a `?` may be left out.\n"
+    "\n"
+    "| function | arguments and result | value |\n"
+    "| --- | --- | --- |\n";
 
 /* Lines become one; what means something in a table or in Markdown is taken back. */
 static void add_prose(Builder *out, Text text) {
@@ -42,10 +49,11 @@ static void add_prose(Builder *out, Text text) {
     }
 }
 
-static void add_function(void *context, Text name, Text parameters, Text doc) {
+static void add_function(void *context, const BuiltinEntry *entry) {
     Builder *out = context;
-    builder_format(out, "| `%.*s%.*s` | ", TEXT_ARG(name), TEXT_ARG(parameters));
-    add_prose(out, doc);
+    builder_format(out, "| `%.*s%.*s` | `%.*s` | ", TEXT_ARG(entry->name),
+                   TEXT_ARG(entry->parameters), TEXT_ARG(entry->types));
+    add_prose(out, entry->doc);
     builder_add(out, TEXT(" |\n"));
 }
 

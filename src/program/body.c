@@ -45,10 +45,8 @@ typedef struct Visible {
     VECTOR(Text) names;
 } Visible;
 
-static void add_visible(void *context, Text name, Text parameters, Text doc) {
-    (void)parameters;
-    (void)doc;
-    vector_push(&((Visible *)context)->names, name);
+static void add_visible(void *context, const BuiltinEntry *entry) {
+    vector_push(&((Visible *)context)->names, entry->name);
 }
 
 static Term unknown(Lower *lower, Text name, Span span) {

@@ -102,13 +102,13 @@ Term map2(Lower *lower, OpCode op, Term a, Term b, Span span) {
 /* ---- the table ---- */
 
 typedef struct Builtin {
-    const char *signature;
+    const char *signature, *types;
     Term (*call)(Call *call);
     const char *doc;
 } Builtin;
 
 static const Builtin builtins[] = {
-#define BUILTIN(signature, function, doc) {signature, builtin_##function, doc},
+#define BUILTIN(signature, types, function, doc) {signature, types, builtin_##function, doc},
 #include "program/builtin.def"
 #undef BUILTIN
 };
@@ -254,14 +254,20 @@ bool lower_builtin(Lower *lower, const Ast *call, Text name, Term *out) {
     return true;
 }
 
-void lower_builtins(void (*each)(void *context, Text name, Text parameters, Text doc),
-                    void *context) {
+void lower_builtins(void (*each)(void *context, const BuiltinEntry *entry), void *context) {
     static const char *const operands[] = {"()", "(a)", "(a, b)", "(a, b, c)"};
+    static const char *const types[] = {"→ […]", "[…] → […]", "[…], […] → […]",
+                                        "[…], […], […] → […]"};
     for (uint32_t i = 0; i < N_BUILTINS; i++) {
         Text name = signature_name(builtins[i].signature);
-        each(context, name, text_from(builtins[i].signature + name.size),
-             text_from(builtins[i].doc));
+        each(context, &(BuiltinEntry){.name = name,
+                                      .parameters = text_from(builtins[i].signature + name.size),
+                                      .types = text_from(builtins[i].types),
+                                      .doc = text_from(builtins[i].doc)});
     }
     for (OpCode op = 0; op < OP_COUNT; op++)
-        each(context, op_info[op].name, text_from(operands[op_info[op].arity]), op_info[op].doc);
+        each(context, &(BuiltinEntry){.name = op_info[op].name,
+                                      .parameters = text_from(operands[op_info[op].arity]),
+                                      .types = text_from(types[op_info[op].arity]),
+                                      .doc = op_info[op].doc});
 }

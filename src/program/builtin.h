@@ -19,7 +19,7 @@ typedef struct Call {
     const Term *rest;     /* of a variadic one: all arguments */
 } Call;
 
-#define BUILTIN(signature, function, doc) Term builtin_##function(Call *call);
+#define BUILTIN(signature, types, function, doc) Term builtin_##function(Call *call);
 #include "program/builtin.def"
 #undef BUILTIN
 

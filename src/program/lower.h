@@ -70,9 +70,14 @@ typedef struct Lowering {
 bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const KeyLeaves *leaves,
            Lowering *lowering, Program *program);
 
-/* Every function of the tensor language, for suggestions: calls EACH with its name, its
- * parameters in parentheses, and its description. */
-void lower_builtins(void (*each)(void *context, Text name, Text parameters, Text doc),
-                    void *context);
+/* A function of the tensor language as it is listed. */
+typedef struct BuiltinEntry {
+    Text name, parameters; /* these in parentheses */
+    Text types;            /* of the arguments and the result */
+    Text doc;
+} BuiltinEntry;
+
+/* Every one of them. */
+void lower_builtins(void (*each)(void *context, const BuiltinEntry *entry), void *context);
 
 #endif
