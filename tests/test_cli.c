@@ -249,6 +249,9 @@ END_TEST
 static const struct {
     const char *recipe, *message, *hint;
 } uncompiled[] = {
+    {"literal({ \"x y\": 1 }, space = \"weight\")",
+     "3:1: error: this cannot be said in an instruction list",
+     "a key with blanks, quotes, '=' or '\\' cannot be written there"},
     {"a | b", "3:1: error: this cannot be said in an instruction list",
      "^^^^^ there, keys are filled for models of a known config only"},
     {"a[\"x\"]", "3:1: error: this cannot be said in an instruction list",
@@ -326,6 +329,29 @@ START_TEST(methods_are_listed_and_shown) {
     Run run = script("\"$MECHA\" methods weigthed_sum");
     ck_assert_int_eq(run.status, 1);
     ck_assert_ptr_nonnull(strstr(run.error, "did you mean 'weighted_sum'?"));
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(what_is_unknown_is_told) {
+    expect_script("\"$MECHA\" methods weigthed_sum", 1, "",
+                  "mecha: error: unknown method 'weigthed_sum'\n"
+                  "      = did you mean 'weighted_sum'?\n");
+    expect_script("\"$MECHA\" check blend.mecha --space wieght", 1, "",
+                  "mecha: error: unknown merge space 'wieght'\n"
+                  "      = --space takes weight, delta, param or any\n");
+}
+END_TEST
+
+START_TEST(strict_wants_the_keys_of_a_config) {
+    write_text(folder, "lacking.mecha",
+               "config \"toy\" { \"x\"; \"y\"; \"z\"; \"o\" optional }\n"
+               "model(\"a.safetensors\", config = \"toy\")\n");
+    expect_script("\"$MECHA\" check lacking.mecha", 0, "", "");
+    Run run = script("\"$MECHA\" check --strict lacking.mecha");
+    ck_assert_int_eq(run.status, 1);
+    ck_assert_msg(strstr(run.error, "a.safetensors lacks keys of 'toy': z\n") != NULL, "%s",
+                  run.error);
     run_free(&run);
 }
 END_TEST
@@ -492,6 +518,8 @@ Suite *cli_suite(void) {
     tcase_add_test(tests, info_tells_about_models);
     tcase_add_test(tests, methods_are_listed_and_shown);
     tcase_add_test(tests, a_recipe_that_is_not_there_is_told);
+    tcase_add_test(tests, what_is_unknown_is_told);
+    tcase_add_test(tests, strict_wants_the_keys_of_a_config);
     tcase_add_loop_test(tests, faults_are_told_once_and_leave_nothing, 0,
                         sizeof faults / sizeof *faults);
     tcase_add_test(tests, a_closed_pipe_ends_quietly);

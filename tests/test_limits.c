@@ -130,9 +130,36 @@ START_TEST(lists_that_double_within_methods_are_stopped) {
 }
 END_TEST
 
+START_TEST(functions_call_functions_so_deep) {
+    Builder recipe = {0};
+    builder_add(&recipe, TEXT("def f0(x) = x\n"));
+    for (int i = 1; i <= 101; i++)
+        builder_format(&recipe, "def f%d(x) = f%d(x)\n", i, i - 1);
+    builder_add(&recipe, TEXT("f101(model(\"a.safetensors\"))\n"));
+    expect_refused(recipe.data, "functions call functions more than 100 deep");
+    builder_free(&recipe);
+}
+END_TEST
+
+START_TEST(a_rule_chains_so_many_operators) {
+    Builder recipe = {0};
+    builder_add(&recipe, TEXT("config \"flat\" { \"x\"; \"y\" }\nconfig \"one\" { \"z\" }\n"
+                              "conversion from \"flat\" to \"one\" (m) { \"z\" = m[\"x\"]"));
+    for (int i = 0; i < 1001; i++)
+        builder_add(&recipe, TEXT(" + 1"));
+    builder_add(&recipe, TEXT(" }\nmodel(\"a.safetensors\") as \"one\"\n"));
+    expect_refused(recipe.data, "a rule chains 1000 operators at most");
+    builder_free(&recipe);
+}
+END_TEST
+
 static const struct {
     const char *recipe, *message;
 } immoderate[] = {
+    {"config \"flat\" { \"x\"; \"y\" }\nconfig \"one\" { \"z\" }\n"
+     "conversion from \"flat\" to \"one\" (m) { for i in 0..256 { for j in 0..257 "
+     "{ \"z.{i}.{j}\" = \"x\" } } }\nmodel(\"a.safetensors\") as \"one\"\n",
+     "a conversion has 65536 rules at most"},
     {"x = [[a + b for a in range(100000)] for b in range(100000)]\nmodel(\"a.safetensors\")\n",
      "the recipe expands to more than 5000000 expressions"},
     {"x = range(1e9)\nmodel(\"a.safetensors\")\n", "a list has 1000000 items at most"},
@@ -185,6 +212,8 @@ Suite *limits_suite(void) {
     tcase_add_test(tests, a_long_chain_needs_no_deep_stack);
     tcase_add_test(tests, many_models_need_few_descriptors);
     tcase_add_test(tests, functions_that_double_are_stopped);
+    tcase_add_test(tests, functions_call_functions_so_deep);
+    tcase_add_test(tests, a_rule_chains_so_many_operators);
     tcase_add_test(tests, methods_that_double_are_stopped);
     tcase_add_test(tests, lists_that_double_are_stopped);
     tcase_add_test(tests, lists_that_double_within_methods_are_stopped);

@@ -42,6 +42,7 @@ START_TEST(expressions_are_shown) {
     expect_piped(MODELS "a\n", 0, "weight, no known config: 2 keys, f32, 212 B\n", "");
     expect_piped(MODELS "(a + b) / 2\n", 0, "weight, no known config: 2 keys, f32, 212 B\n", "");
     expect_piped(MODELS "a - b\n", 0, "delta, no known config: 2 keys, f32, 212 B\n", "");
+    expect_piped(":keys 3\n", 1, "", "mecha: error: only models have keys\n");
     expect_piped("0.5\n3\ntrue\nnull\n\"it\"\n", 0, "0.5\n3\ntrue\nnull\n\"it\"\n", "");
     expect_piped(MODELS "[a, b - a]\n", 0,
                  "a list of 2\n"
