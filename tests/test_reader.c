@@ -175,6 +175,18 @@ static const Refused bad_files[] = {
     CASE("F2", "\x89HDF\r\n\x1a\n\0\0", 0, "an HDF5 file"),
     CASE("F2", "\x93NUMPY\1\0v\0{", 0, "a NumPy array"),
     CASE("F3", "\x1F\x8B\x08\0\0\0\0\0\0\0", 0, "a gzip archive"),
+    CASE("F2", "ggml\1\0\0\0\0\0", 0, "a GGML model"),
+    CASE("F2", "PK\5\6\0\0\0\0\0\0", 0, "an empty ZIP archive"),
+    CASE("F2", "\x28\xb5\x2f\xfd\4\0\0\0\0\0", 0, "a Zstandard archive"),
+    CASE("F2", "\xfd\067zXZ\0\0\4\0\0", 0, "an XZ archive"),
+    CASE("F2", "7z\xbc\xaf\x27\x1c\0\4\0\0", 0, "a 7-Zip archive"),
+    CASE("F2", "Rar!\x1a\7\1\0\0\0", 0, "a RAR archive"),
+    CASE("F2", "\x89PNG\r\n\x1a\n\0\0", 0, "a PNG image"),
+    CASE("F2", "\xff\xd8\xff\xe0\0\x10JFIF", 0, "a JPEG image"),
+    CASE("F2", "\x7f\105LF\2\1\1\0\0\0", 0, "a program (ELF)"),
+    CASE("F2", "<?xml version=\"1.0\"?><Error>", 0, "an XML text, perhaps a server's refusal"),
+    CASE("F2", "<html><body>Sign in", 0, "an HTML page: the download failed, or needed a login"),
+    CASE("F2", "<!doctype html><html>", 0, "an HTML page: the download failed, or needed a login"),
 };
 
 enum { N_BAD_FILES = sizeof bad_files / sizeof *bad_files };
