@@ -54,14 +54,15 @@ static bool has_mass(const Losses *losses, NodeId id, double wanted) {
            mass == wanted;
 }
 
-/* The model of a sum of a model and a difference, or NODE_NONE. */
+/* The model of a sum of a model and a difference, if the sum has other keys; else NODE_NONE. */
 static NodeId summed_model(const Losses *losses, NodeId id) {
     const Node *node = graph_node(losses->graph, id);
     if (node->kind != NODE_OPERATOR || (node->op != AST_ADD && node->op != AST_SUB))
         return NODE_NONE;
     const NodeId *operands = graph_operands(losses->graph, id);
     for (uint32_t i = 0; i < 2; i++)
-        if (has_mass(losses, operands[i], 1) && has_mass(losses, operands[1 - i], 0))
+        if (losses->sets[operands[i]] != losses->sets[id] && has_mass(losses, operands[i], 1) &&
+            has_mass(losses, operands[1 - i], 0))
             return operands[i];
     return NODE_NONE;
 }
