@@ -24,7 +24,7 @@ _Noreturn void memory_exhausted(void) {
     static const char message[] = "mecha: error: out of memory\n";
     ssize_t written = write(STDERR_FILENO, message, sizeof message - 1);
     (void)written;
-    exit(1);
+    quick_exit(1); /* other threads may be at work, in libraries that `exit` would end */
 }
 
 size_t memory_size(size_t count, size_t size) {

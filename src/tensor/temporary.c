@@ -26,6 +26,7 @@ static void remove_all(void) {
 
 static void remove_at_exit(void) {
     atexit(remove_all);
+    at_quick_exit(remove_all);
 }
 
 static Temporary *take_record(void) {

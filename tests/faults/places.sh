@@ -26,7 +26,8 @@ no_files() {
     to out/folder --force
     refused "a folder" "is a folder"
     to out/new/
-    refused "a name that ends in a slash" "names a folder"
+    expect "a name that ends in a slash is a folder to make" test -s out/new/model.safetensors
+    rm -r out/new
     to out/missing/o.safetensors
     refused "a missing folder" "No such file or directory"
     to /dev/null/o.safetensors
