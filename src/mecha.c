@@ -368,13 +368,13 @@ static Text made_with(Text said, const char *option, Text meant) {
     return text_equal(held, meant) ? TEXT("") : held;
 }
 
-/* The recipe that makes an output again, and nothing else. */
-static void write_source(Engine *engine, uint32_t i, Builder *out) {
+/* What the recipe of an output says besides the result. */
+static SpellOptions options_said(Engine *engine, uint32_t i) {
     const RecipeOutput *output = &engine->recipe->outputs[i];
     const MechaOptions *options = engine->options;
     const RecipeOutput *compute = NULL;
     saved_compute(engine, &compute);
-    SpellOptions spelled = {
+    return (SpellOptions){
         .dtype = made_with(output->dtype, options->dtype, TEXT("auto")),
         .space = made_with(output->space, options->space, TEXT("weight")),
         .compute =
@@ -382,7 +382,11 @@ static void write_source(Engine *engine, uint32_t i, Builder *out) {
         .keep_non_finite = keeps_non_finite(engine),
         .allow_unused = engine->solved->has_unused,
     };
-    spell_recipe(engine->solved, output, &spelled, out);
+}
+
+static bool says_nothing(const SpellOptions *said) {
+    return said->dtype.size == 0 && said->space.size == 0 && said->compute.size == 0 &&
+           !said->keep_non_finite && !said->allow_unused;
 }
 
 static void add_text(Engine *engine, Text key, const Builder *value, MetadataEntry *entries,
@@ -395,10 +399,15 @@ static void add_metadata(Engine *engine, uint32_t output, MetadataEntry *entries
     if (!engine->options->no_metadata) {
         Builder list = {0}, source = {0};
         NodeId culprit;
+        SpellOptions said = options_said(engine, output);
+        bool listed = write_list(engine, output, &list, &culprit);
         entries[(*count)++] = (MetadataEntry){TEXT("format"), TEXT("pt")};
-        write_source(engine, output, &source);
-        add_text(engine, TEXT("mecha_source"), &source, entries, count);
-        if (write_list(engine, output, &list, &culprit))
+        /* An instruction list by itself is whole as it is. */
+        if (!listed || !engine->recipe->is_list || !says_nothing(&said)) {
+            spell_recipe(engine->solved, recipe_output, &said, &source);
+            add_text(engine, TEXT("mecha_source"), &source, entries, count);
+        }
+        if (listed)
             add_text(engine, TEXT("mecha_recipe"), &list, entries, count);
         builder_free(&source);
         builder_free(&list);
