@@ -42,4 +42,7 @@ Schedule *engine_schedule(Engine *engine);
  * their writers. */
 bool engine_evaluate(Engine *engine);
 
+/* A number, word or truth value as a recipe has it; of a map how large it is. */
+void engine_add_constant(const Node *node, Builder *out);
+
 #endif

@@ -50,7 +50,7 @@ static bool is_model(const Engine *engine, uint32_t output) {
            kind != NODE_NULL && kind != NODE_MAP;
 }
 
-static void add_constant(const Node *node, Builder *out) {
+void engine_add_constant(const Node *node, Builder *out) {
     if (node->kind == NODE_NUMBER && node->number_kind == NUMBER_BOOL)
         builder_add(out, node->number != 0 ? TEXT("true") : TEXT("false"));
     else if (node->kind == NODE_NUMBER && node->number_kind == NUMBER_INT)
@@ -72,7 +72,7 @@ static void add_constant(const Node *node, Builder *out) {
 static void add_type(const Engine *engine, uint32_t output, Builder *out) {
     NodeId id = engine->recipe->outputs[output].node;
     if (!is_model(engine, output)) {
-        add_constant(node_of(engine, output), out);
+        engine_add_constant(node_of(engine, output), out);
         return;
     }
     const Domain *domain = &engine->solved->domains[engine->solved->domain_of[id]];

@@ -114,6 +114,10 @@ void mecha_explain_json(Engine *engine, Builder *out);
  * said in it. */
 bool mecha_compile(Engine *engine, Builder *out);
 
+/* The graph of the loaded recipe in the DOT language, for Graphviz to draw (`mecha graph`), in
+ * place of mecha_prepare; after mecha_consider that of what was considered. */
+bool mecha_graph(Engine *engine, Builder *out);
+
 /* The recipe TEXT laid out as it should be (`mecha fmt`); needs nothing loaded. False, after
  * errors, where it is no recipe. */
 bool mecha_format(Engine *engine, Text name, Text text, Builder *out);

@@ -36,8 +36,13 @@ int command_recipe(Arguments *arguments);
 int command_methods(Arguments *arguments);
 int command_configs(Arguments *arguments);
 int command_help(Arguments *arguments);
+int command_graph(Arguments *arguments);
 int command_diff(Arguments *arguments);
 int command_repl(Arguments *arguments);
+
+/* Writes the picture of a graph in the DOT language: as it is, or drawn by Graphviz where the name of
+ * the file asks for SVG, PNG or PDF. */
+bool draw_graph(const char *path, Text graph);
 
 /* `mecha PLAN --help`: the recipe's own page. */
 int recipe_page(const Arguments *arguments);

@@ -18,6 +18,11 @@ const Command commands[] = {
      "mecha explain blend.mecha -o blend.safetensors", 1, 1, command_explain},
     {"compile", COMMAND_COMPILE, "PLAN [-o OUT.mecha]", "a recipe as an instruction list", "",
      "mecha compile blend.mecha -o blend.list.mecha", 1, 1, command_compile},
+    {"graph", COMMAND_GRAPH, "PLAN [-o FILE.dot|FILE.svg]", "a picture of what is merged with what",
+     "Prints the graph of a recipe in the DOT language, or writes it to FILE. FILE.svg, FILE.png "
+     "and\n"
+     "FILE.pdf are drawn by Graphviz's program 'dot', which has to be there.",
+     "mecha graph blend.mecha -o blend.svg", 1, 1, command_graph},
     {"fmt", COMMAND_FMT, "PLAN... [-w|--check]", "a recipe laid out as it should be",
      "Prints the recipe, unless -w or --check says otherwise. What it means never changes.",
      "mecha fmt -w blend.mecha", 1, 100000, command_fmt},
@@ -29,7 +34,8 @@ const Command commands[] = {
      "mecha repl blend.mecha", 0, 1, command_repl},
     {"info", COMMAND_INFO, "FILE... [--keys GLOB] [--json]",
      "what a model holds: config, components, dtypes, sizes, metadata",
-     "Several files, or a folder of them, are a line each. Of a network (LoRA, LoHa, LoKr, …) also the types, ranks and alphas of its modules. --keys lists "
+     "Several files, or a folder of them, are a line each. Of a network (LoRA, LoHa, LoKr, …) also "
+     "the types, ranks and alphas of its modules. --keys lists "
      "keys,\n"
      "and before them the modules whose targets match.",
      "mecha info blend.safetensors --keys '*attn2*'", 1, 100000, command_info},

@@ -104,6 +104,22 @@ static const char *split_target(char *words) {
     return path;
 }
 
+/* `[X] [to FILE]` */
+static bool act_graph(Session *session, const char *rest) {
+    char *words = (char *)text_format(&session->arena, " %s", rest).data;
+    const char *path = split_target(words);
+    const char *expression = words + strspn(words, " ");
+    Engine *engine = session_engine(session, is_empty(expression) ? NULL : expression);
+    Builder graph = {0};
+    bool good = (is_empty(expression) || mecha_consider(engine)) && mecha_graph(engine, &graph);
+    if (good && path != NULL)
+        good = draw_graph(path, builder_view(&graph));
+    else if (good)
+        print_result(&graph);
+    builder_free(&graph);
+    return session_close_engine(session, engine) && good;
+}
+
 /* EXPRESSION NULL: the session's saves. */
 static bool run(Session *session, const char *expression, const char *path) {
     MechaOptions *options = &session->arguments->engine;
@@ -314,6 +330,8 @@ const ReplCommand repl_commands[] = {
     {"type", "X", "the merge space and config of an expression", act_type},
     {"keys", "X [GLOB]", "its keys, with dtypes and shapes", act_keys},
     {"explain", "[X]", "the plan of its evaluation: passes, bytes, memory", act_explain},
+    {"graph", "[X] [to FILE]", "what is merged with what, as DOT; drawn where FILE is a .svg",
+     act_graph},
     {"run", "[X to PATH]", "evaluates it into a file; alone, every save of the session", act_run},
     {"load", "FILE", "takes in the statements of a recipe", repl_load},
     {"save", "FILE", "writes the session as a recipe", act_save},

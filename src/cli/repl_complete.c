@@ -220,6 +220,12 @@ static size_t complete_command(Search *search, Text line) {
         return find(search, line, begin, complete_help);
     if (text_equal(name, TEXT("set")))
         return find(search, line, begin, complete_option);
+    const char *word = line.data + line.size;
+    while (word[-1] != ' ')
+        word--;
+    Text before = {line.data, (size_t)(word - line.data)};
+    if (ends_in_word(before, TEXT("to")))
+        return find(search, line, before.size, complete_path);
     return complete_expression(search, line);
 }
 

@@ -293,6 +293,9 @@ static void elaborate_recipe(Elaborator *elaborator, uint32_t source) {
     recipe->n_names = (uint32_t)elaborator->names.count;
     recipe->names = arena_copy(elaborator->arena, elaborator->names.items,
                                recipe->n_names * sizeof *recipe->names);
+    recipe->n_expansions = (uint32_t)elaborator->expansions.count;
+    recipe->expansions = arena_copy(elaborator->arena, elaborator->expansions.items,
+                                    recipe->n_expansions * sizeof *recipe->expansions);
     recipe->n_parameters = (uint32_t)elaborator->parameters.count;
     recipe->parameters = arena_copy(elaborator->arena, elaborator->parameters.items,
                                     recipe->n_parameters * sizeof *recipe->parameters);
@@ -339,6 +342,7 @@ static void free_elaborator(Elaborator *elaborator) {
     vector_free(&elaborator->outputs);
     vector_free(&elaborator->parameters);
     vector_free(&elaborator->names);
+    vector_free(&elaborator->expansions);
 }
 
 /* Every output must be a model or a parameter, not an affine combination of another mass. */

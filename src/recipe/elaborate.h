@@ -63,6 +63,7 @@ typedef struct Elaborator {
     VECTOR(RecipeOutput) outputs;
     VECTOR(RecipeParameter) parameters;
     VECTOR(NodeName) names;
+    VECTOR(RecipeExpansion) expansions;
     uint64_t steps;
 } Elaborator;
 

@@ -118,6 +118,20 @@ static bool bind_formals(const Frame *frame, const Ast *ast, const Definition *c
     return !failed;
 }
 
+/* The body of a function; what the library makes of its own functions is not noted. */
+static Item expand(const Frame *frame, const Ast *ast, const Definition *callee, bool noted) {
+    Elaborator *elaborator = frame->elaborator;
+    const Graph *graph = elaborator->recipe->graph;
+    size_t at = elaborator->expansions.count;
+    if (noted)
+        vector_push(&elaborator->expansions,
+                    (RecipeExpansion){callee->name, ast->span, graph_count(graph), 0});
+    Item result = elaborate_expression(frame, callee->syntax->a);
+    if (noted)
+        elaborator->expansions.items[at].end = graph_count(graph);
+    return result;
+}
+
 Item elaborate_function(const Frame *frame, const Ast *ast, const Definition *callee) {
     Elaborator *elaborator = frame->elaborator;
     if (frame->depth == EXPANSION_LIMIT) {
@@ -139,7 +153,7 @@ Item elaborate_function(const Frame *frame, const Ast *ast, const Definition *ca
     Span outer = SPAN_NONE;
     if (enters_library)
         outer = build_from(elaborator->build, ast->span);
-    Item result = elaborate_expression(&inner, callee->syntax->a);
+    Item result = expand(&inner, ast, callee, !is_library(frame->file));
     if (enters_library)
         build_from(elaborator->build, outer);
     if (diag_errors(elaborator->diags) > errors && errors < DIAG_ERROR_LIMIT)

@@ -16,7 +16,7 @@ typedef struct RecipeOutput {
     Span path_span;
     Text dtype, space; /* empty: as the command line says */
     Span dtype_span, space_span;
-    uint64_t shard_size;    /* 0: as the command line says */
+    uint64_t shard_size; /* 0: as the command line says */
     /* These hold for all outputs, which are computed together. */
     Text compute; /* empty: as the command line says */
     Span compute_span;
@@ -44,6 +44,15 @@ typedef struct NodeName {
     Text name;
 } NodeName;
 
+/* A function of the recipe that was expanded: the nodes from FIRST to END were made by it, or by
+ * those that it called. In order of their beginning, so each stands behind the one that called it.
+ */
+typedef struct RecipeExpansion {
+    Text name;
+    Span span; /* of the call */
+    NodeId first, end;
+} RecipeExpansion;
+
 typedef struct Recipe {
     Graph *graph;
     Build *build;
@@ -54,8 +63,10 @@ typedef struct Recipe {
     RecipeOutput *outputs;
     uint32_t n_outputs;
     ResultKind result; /* under ElaborateOptions.looks; its values are the outputs */
-    NodeName *names; /* in order of binding */
+    NodeName *names;   /* in order of binding */
     uint32_t n_names;
+    RecipeExpansion *expansions;
+    uint32_t n_expansions;
     RecipeParameter *parameters;
     uint32_t n_parameters;
 } Recipe;
