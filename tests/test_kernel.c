@@ -495,6 +495,51 @@ START_TEST(positions_count_up) {
 }
 END_TEST
 
+START_TEST(masks_are_read_from_any_element) {
+    enum { ELEMENTS = 2 * MASK_BLOCK };
+    const Kernels *const *builds;
+    size_t count = kernels_available(&builds), size = real_size((Compute)_i);
+    Tiles tiles = tiles_open((Compute)_i);
+    uint32_t words[2 * MASK_WORDS];
+    for (size_t i = 0; i < 2 * MASK_WORDS; i++)
+        words[i] = 0x9e3779b9u * (uint32_t)(i + 1);
+    for (size_t build = 0; build < count; build++)
+        for (size_t first = 0; first <= ELEMENTS; first += first < 20 ? 1 : 97) {
+            size_t n = ELEMENTS - first;
+            void *result = guarded_at(&tiles.result, n * size, true);
+            builds[build]->table[_i]->mask(result, words, first, n);
+            for (size_t i = first; i < ELEMENTS; i++) {
+                size_t word = i / MASK_BLOCK * MASK_WORDS + i % MASK_WORDS;
+                real_set((Compute)_i, tiles.expected.pages, i - first,
+                         words[word] >> i % MASK_BLOCK / MASK_WORDS & 1);
+            }
+            HOLDS(reals_equal((Compute)_i, result, tiles.expected.pages, n));
+        }
+    tiles_close(&tiles);
+}
+END_TEST
+
+START_TEST(builds_draw_and_compare_alike) {
+    const Kernels *const *builds;
+    size_t count = kernels_available(&builds);
+    for (size_t build = 1; build < count; build++) {
+        uint32_t words[2][TWISTER_WORDS], draws[2][TWISTER_WORDS], mask[2][MASK_WORDS];
+        for (size_t i = 0; i < TWISTER_WORDS; i++)
+            words[0][i] = words[1][i] = 0x9e3779b9u * (uint32_t)(i + 1);
+        for (int round = 0; round < 3; round++) {
+            for (size_t i = 0; i < 2; i++) {
+                const Kernels *kernels = builds[i * build];
+                kernels->twist(words[i], draws[i]);
+                kernels->mask_below(mask[i], draws[i], (uint32_t)round << 23);
+            }
+            ck_assert_mem_eq(words[0], words[1], sizeof words[0]);
+            ck_assert_mem_eq(draws[0], draws[1], sizeof draws[0]);
+            ck_assert_mem_eq(mask[0], mask[1], sizeof mask[0]);
+        }
+    }
+}
+END_TEST
+
 Suite *kernel_suite(void) {
     Suite *suite = suite_create("kernel");
     TCase *tests = tcase_create("kernel");
@@ -513,6 +558,8 @@ Suite *kernel_suite(void) {
     tcase_add_loop_test(tests, brackets_count_and_keep, 0, 2);
     tcase_add_test(tests, a_build_can_be_chosen_by_name);
     tcase_add_loop_test(tests, positions_count_up, 0, 2);
+    tcase_add_loop_test(tests, masks_are_read_from_any_element, 0, 2);
+    tcase_add_test(tests, builds_draw_and_compare_alike);
     suite_add_tcase(suite, tests);
     return suite;
 }

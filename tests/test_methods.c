@@ -360,6 +360,11 @@ static const char *const identities[] = {
     "x = torch_normal([1000], 3); (abs(mean(x)) > 0.1) + (abs(norm(x) ^ 2 / 1000 - 1) > 0.1)",
     "m = torch_bernoulli([full_like(v, 0.5), full_like(v, 0), full_like(v, 1)], 3); m[1] + 1 - "
     "m[2]",
+    "m = torch_bernoulli([full_like(w, 0.5)], 3)[0]; sum(m[.., 1..4] * w[.., 1..4]) - "
+    "sum(transpose(where(m, w, 0))[1..4])",
+    "m = torch_bernoulli([full_like(w, 0.5)], 3)[0]; matmul(m, transpose(w)) - matmul(m + 0, "
+    "transpose(w))",
+    "m = torch_bernoulli([full_like(w, 0.5)], 3)[0]; 1 - (sum(m) > 0) + (sort(1 * m)[0] != 0)",
     "sort(torch_permutation(12, 5)) - coordinate(v, 0)",
     "m = numpy_binomial([1000], 0.25, 4, n = 2); (abs(mean(m[0]) - 0.25) > 0.05) + all(m[0] == "
     "m[1])",

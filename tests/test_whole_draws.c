@@ -36,17 +36,31 @@ START_TEST(torch_seeds_keep_their_low_half) {
 }
 END_TEST
 
+/* The elements of a mask as numbers. */
+static void read_mask(float *out, const uint32_t *mask, size_t n) {
+    kernels_best()->table[COMPUTE_F32]->mask(out, mask, 0, n);
+}
+
+static Chances floats(const float *p, size_t step) {
+    return (Chances){p, step, COMPUTE_F32, COMPUTE_F32};
+}
+
 START_TEST(torch_masks_compare_24_bits) {
     /* The uniform numbers of seed 0 begin 0.4963 0.7682 0.0885 0.1320 0.3074. */
     TorchRandom random;
     torch_random_init(&random, 0);
     float p[5] = {0.4962f, 0.7683f, 0.0884f, 0.1321f, 0.3074f}, mask[5];
-    torch_bernoulli(&random, mask, p, 1, 4, COMPUTE_F32);
+    uint32_t words[MASK_WORDS];
+    Chances each = floats(p, 1);
+    torch_bernoulli(&random, words, &each, 4);
+    read_mask(mask, words, 4);
     const float expected[] = {0, 1, 0, 1};
     ck_assert(memcmp(mask, expected, sizeof expected) == 0);
     torch_random_init(&random, 0);
     float half = 0.5f;
-    torch_bernoulli(&random, mask, &half, 0, 5, COMPUTE_F32);
+    Chances one = floats(&half, 0);
+    torch_bernoulli(&random, words, &one, 5);
+    read_mask(mask, words, 5);
     const float below_half[] = {1, 0, 1, 1, 1};
     ck_assert(memcmp(mask, below_half, sizeof below_half) == 0);
 }
@@ -56,9 +70,13 @@ START_TEST(torch_masks_in_f64_take_two_draws) {
     TorchRandom random, raw;
     torch_random_init(&random, 3);
     torch_random_init(&raw, 3);
-    double p = 0.3, mask[100];
-    torch_bernoulli(&random, mask, &p, 0, 100, COMPUTE_F64);
-    for (size_t i = 0; i < 100; i++) {
+    double p = 0.3;
+    float mask[300];
+    uint32_t words[2 * MASK_WORDS];
+    Chances chances = {&p, 0, COMPUTE_F64, COMPUTE_F64};
+    torch_bernoulli(&random, words, &chances, 300);
+    read_mask(mask, words, 300);
+    for (size_t i = 0; i < 300; i++) {
         uint64_t high = torch_random_draw(&raw), low = torch_random_draw(&raw);
         double u = (double)((high << 32 | low) & 0x1fffffffffffffull) / 9007199254740992.0;
         ck_assert_double_eq(mask[i], u < p);
@@ -70,9 +88,34 @@ START_TEST(torch_chances_of_0_and_1_are_certain) {
     TorchRandom random;
     torch_random_init(&random, 1);
     float p[2] = {0, 1}, mask[2];
+    uint32_t words[MASK_WORDS];
+    Chances chances = floats(p, 1);
     for (int i = 0; i < 1000; i++) {
-        torch_bernoulli(&random, mask, p, 1, 2, COMPUTE_F32);
+        torch_bernoulli(&random, words, &chances, 2);
+        read_mask(mask, words, 2);
         ck_assert(mask[0] == 0 && mask[1] == 1);
+    }
+}
+END_TEST
+
+START_TEST(torch_masks_of_one_chance_are_those_of_many) {
+    const float chances[] = {0, 1e-9f, 0.1f, 0.5f, 0.9f, 1, 2, -1, NAN};
+    enum { ELEMENTS = 5 * MASK_BLOCK + 77 };
+    for (size_t i = 0; i < sizeof chances / sizeof *chances; i++) {
+        TorchRandom random, raw;
+        uint32_t words[6 * MASK_WORDS];
+        float mask[ELEMENTS];
+        Chances one = floats(&chances[i], 0);
+        torch_random_init(&random, i);
+        torch_random_init(&raw, i);
+        ck_assert_uint_eq(torch_random_draw(&random), torch_random_draw(&raw));
+        torch_bernoulli(&random, words, &one, ELEMENTS);
+        read_mask(mask, words, ELEMENTS);
+        for (size_t j = 0; j < ELEMENTS; j++) {
+            double u = (torch_random_draw(&raw) & 0xffffff) / 16777216.0;
+            ck_assert_float_eq(mask[j], u < chances[i]);
+        }
+        ck_assert_uint_eq(torch_random_draw(&random), torch_random_draw(&raw));
     }
 }
 END_TEST
@@ -168,21 +211,23 @@ static void check_digits(const float *values, const char *digits) {
         ck_assert_float_eq(values[i], (float)(digits[i] - '0'));
 }
 
+static void check_binomial(NumpyRandom *random, double keep, const char *digits) {
+    float mask[MASK_BLOCK];
+    uint32_t words[MASK_WORDS];
+    numpy_binomial(random, keep, words, strlen(digits));
+    read_mask(mask, words, strlen(digits));
+    check_digits(mask, digits);
+}
+
 START_TEST(numpy_masks) {
     NumpyRandom random;
-    float mask[24];
     numpy_random_init(&random, 123);
-    numpy_binomial(&random, 1 - 0.8, mask, 24, COMPUTE_F32);
-    check_digits(mask, "000001101100100010000000");
-    numpy_binomial(&random, 1 - 0.8, mask, 8, COMPUTE_F32);
-    check_digits(mask, "00001011");
+    check_binomial(&random, 1 - 0.8, "000001101100100010000000");
+    check_binomial(&random, 1 - 0.8, "00001011");
     numpy_random_init(&random, 7);
-    numpy_binomial(&random, 0.7, mask, 24, COMPUTE_F32);
-    check_digits(mask, "100110100111111100101111");
-    numpy_binomial(&random, 0, mask, 3, COMPUTE_F32);
-    check_digits(mask, "000");
-    numpy_binomial(&random, 1, mask, 3, COMPUTE_F32);
-    check_digits(mask, "111");
+    check_binomial(&random, 0.7, "100110100111111100101111");
+    check_binomial(&random, 0, "000");
+    check_binomial(&random, 1, "111");
 }
 END_TEST
 
@@ -288,6 +333,7 @@ Suite *whole_draws_suite(void) {
     tcase_add_test(random, torch_masks_compare_24_bits);
     tcase_add_test(random, torch_masks_in_f64_take_two_draws);
     tcase_add_test(random, torch_chances_of_0_and_1_are_certain);
+    tcase_add_test(random, torch_masks_of_one_chance_are_those_of_many);
     tcase_add_test(random, torch_draws_few_normal_numbers_in_pairs);
     tcase_add_test(random, torch_draws_many_normal_numbers_in_blocks);
     tcase_add_test(random, torch_draws_the_last_block_again);

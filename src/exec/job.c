@@ -17,9 +17,10 @@ enum {
 /* --- Memory --------------------------------------------------------------------------------- */
 
 static uint64_t buffer_bytes(const Task *task, uint32_t buffer) {
-    const PassList *passes = task->passes;
-    return shape_count(task_domain(task, passes->buffers[buffer].shape)) *
-           compute_size(passes->compute);
+    const BufferInfo *info = &task->passes->buffers[buffer];
+    uint64_t count = shape_count(task_domain(task, info->shape));
+    return info->mask ? mask_words(count) * sizeof(uint32_t)
+                      : count * compute_size(task->passes->compute);
 }
 
 /* Elements that each selection of a pass over COUNT elements can keep. */
@@ -384,7 +385,11 @@ static EvaluateStatus run_copy(Job *job, Machine *machine, uint64_t chunk) {
 }
 
 static EvaluateStatus run_whole(Job *job) {
-    WholeBuffers buffers = {job->buffers.items, job->buffer_shapes.items, job->frame.compute};
+    WholeBuffers buffers = {.infos = job->frame.task->passes->buffers,
+                            .data = job->buffers.items,
+                            .shapes = job->buffer_shapes.items,
+                            .kernels = job->frame.kernels,
+                            .compute = job->frame.compute};
     job->failure = whole_call(&job->frame.pass->whole, &buffers);
     return job->failure.size > 0 ? EVALUATE_FAILED : EVALUATE_DONE;
 }

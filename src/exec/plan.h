@@ -7,8 +7,8 @@
 #define EXEC_PLAN_H
 
 #include "program/pass.h"
-#include "tensor/reader.h"
 #include "tensor/output.h"
+#include "tensor/reader.h"
 
 typedef struct TaskOutput {
     uint32_t output; /* in Plan.outputs */

@@ -120,10 +120,27 @@ static void load_run(Load *load, const unsigned char *data, Run run) {
     }
 }
 
+static void load_mask(MaskLoop *convert, size_t compute_size, const Access *access,
+                      const uint32_t *mask, uint64_t begin, size_t n, unsigned char *dst) {
+    Walk walk = walk_start(access, begin);
+    while (n > 0) {
+        Run run = walk_next(&walk, n);
+        size_t part = run.stride == 1 ? run.n : 1;
+        for (size_t i = 0; i < run.n; i += part)
+            convert(dst + i * compute_size, mask, run.first + i * (uint64_t)run.stride, part);
+        dst += run.n * compute_size;
+        n -= run.n;
+    }
+}
+
 bool view_load(const KernelTable *table, size_t compute_size, const Access *access,
                const void *data, uint64_t begin, size_t n, void *dst) {
     size_t size = element_size(access->dtype);
     LoadLoop *convert = table->load[access->dtype];
+    if (access->kind == PLACE_MASK) {
+        load_mask(table->mask, compute_size, access, data, begin, n, dst);
+        return true;
+    }
     if (access->contiguous)
         return convert(dst, (const unsigned char *)data + (access->offset + begin) * size, n);
     Load load;

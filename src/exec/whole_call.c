@@ -30,6 +30,7 @@ static const Shape *input_shape(const Operands *operands, uint32_t i) {
     return operands->buffers->shapes[operands->call->inputs[i]];
 }
 
+/* Contiguous elements in the compute type, as outputs are that are no masks. */
 static const void *input_data(const Operands *operands, uint32_t i) {
     return operands->buffers->data[operands->call->inputs[i]];
 }
@@ -304,29 +305,38 @@ static Compute drawn_type(const Operands *operands) {
     return whole_parameter(operands, 1) != 0 ? COMPUTE_F64 : COMPUTE_F32;
 }
 
-enum { DRAW_BLOCK = 1024 };
+/* Where a mask is drawn to. It is drawn even where nobody needs it, because those after it go on
+ * where it ends; and in words first where it is needed as numbers. */
+static uint32_t *open_mask(const Operands *operands, uint32_t i, size_t n) {
+    const WholeCall *call = operands->call;
+    bool as_mask =
+        output_data(operands, i) != NULL && operands->buffers->infos[call->outputs[i]].mask;
+    return as_mask ? output_data(operands, i)
+                   : workspace_array(operands->workspace, uint32_t, mask_words(n));
+}
 
-/* A mask by probabilities, or by one for all; drawn even where nobody needs it, because those after
- * it go on where it ends. */
-static void draw_mask(const Operands *operands, TorchRandom *random, uint32_t at, size_t n) {
-    Compute drawn = drawn_type(operands), stored = operands->compute;
-    bool one = shape_count(input_shape(operands, at)) == 1;
-    double block[DRAW_BLOCK];
-    for (size_t begin = 0; begin < n; begin += DRAW_BLOCK) {
-        size_t count = smaller(DRAW_BLOCK, n - begin);
-        for (size_t i = 0; i < count; i++)
-            real_set(block, i, real_get(input_data(operands, at), one ? 0 : begin + i, stored),
-                     drawn);
-        torch_bernoulli(random, block, block, 1, count, drawn);
-        for (size_t i = 0; i < count && output_data(operands, at) != NULL; i++)
-            real_set(output_data(operands, at), begin + i, real_get(block, i, drawn), stored);
-    }
+static void close_mask(const Operands *operands, uint32_t i, uint32_t *mask, size_t n) {
+    void *output = output_data(operands, i);
+    if (output != NULL && output != mask)
+        operands->buffers->kernels->table[operands->compute]->mask(output, mask, 0, n);
+}
+
+static void torch_mask(const Operands *operands, TorchRandom *random, uint32_t i, size_t n) {
+    bool one = shape_count(input_shape(operands, i)) == 1;
+    Chances chances = {input_data(operands, i), one ? 0 : 1, operands->compute,
+                       drawn_type(operands)};
+    uint32_t *mask = open_mask(operands, i, n);
+    torch_bernoulli(random, mask, &chances, n);
+    close_mask(operands, i, mask, n);
 }
 
 static Status call_torch_bernoulli(const Operands *operands) {
     TorchRandom random = torch_start(operands);
-    for (uint32_t i = 0; i < operands->call->n_inputs; i++)
-        draw_mask(operands, &random, i, whole_parameter(operands, 2 + i));
+    size_t mark = operands->workspace->used;
+    for (uint32_t i = 0; i < operands->call->n_inputs; i++) {
+        torch_mask(operands, &random, i, whole_parameter(operands, 2 + i));
+        operands->workspace->used = mark;
+    }
     return STATUS_OK;
 }
 
@@ -354,12 +364,12 @@ static Status call_torch_permutation(const Operands *operands) {
 static Status call_numpy_binomial(const Operands *operands) {
     NumpyRandom random;
     numpy_random_init(&random, seed_parameter(operands));
-    size_t n = whole_parameter(operands, 3);
-    void *unseen = workspace_array(operands->workspace, double, n);
+    size_t n = whole_parameter(operands, 3), mark = operands->workspace->used;
     for (uint32_t i = 0; i < whole_parameter(operands, 2); i++) {
-        void *mask = output_data(operands, i);
-        numpy_binomial(&random, operands->call->parameters[1], mask != NULL ? mask : unseen, n,
-                       operands->compute);
+        uint32_t *mask = open_mask(operands, i, n);
+        numpy_binomial(&random, operands->call->parameters[1], mask, n);
+        close_mask(operands, i, mask, n);
+        operands->workspace->used = mark;
     }
     return STATUS_OK;
 }

@@ -4,10 +4,12 @@
 
 #include "program/pass.h"
 
-/* What a call works on, by buffer: contiguous elements in the compute type. */
+/* What a call works on, by buffer. */
 typedef struct WholeBuffers {
+    const BufferInfo *infos;
     void *const *data;
     const Shape *const *shapes;
+    const Kernels *kernels;
     Compute compute;
 } WholeBuffers;
 

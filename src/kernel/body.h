@@ -496,6 +496,25 @@ static void NAME(iota)(void *to, double start, size_t n) {
 }
 
 /* In float the draw rounded down to 24 bits, so that it stays below 1. */
+static void NAME(mask_block)(real *restrict dst, const uint32_t *restrict words) {
+    for (unsigned bit = 0; bit < 32; bit++)
+        for (unsigned i = 0; i < MASK_WORDS; i++)
+            dst[bit * MASK_WORDS + i] = (real)(int32_t)(words[i] >> bit & 1);
+}
+
+static void NAME(mask)(void *to, const uint32_t *mask, uint64_t first, size_t n) {
+    real *dst = to, block[MASK_BLOCK];
+    for (size_t done = 0; done < n;) {
+        const uint32_t *words = mask + (first + done) / MASK_BLOCK * MASK_WORDS;
+        size_t begin = (first + done) % MASK_BLOCK, left = n - done;
+        size_t part = MASK_BLOCK - begin < left ? MASK_BLOCK - begin : left;
+        NAME(mask_block)(part == MASK_BLOCK ? dst + done : block, words);
+        if (part < MASK_BLOCK)
+            memcpy(dst + done, block + begin, part * sizeof(real));
+        done += part;
+    }
+}
+
 static void NAME(uniform)(void *to, uint64_t seed, uint64_t key, uint64_t first, size_t n) {
     real *dst = to;
     const uint64_t start = stream_start(seed, key);
@@ -551,6 +570,7 @@ static const KernelTable NAME(table) = {
     .iota = NAME(iota),
     .product = NAME(product),
     .uniform = NAME(uniform),
+    .mask = NAME(mask),
     .normal = NAME(normal),
 };
 

@@ -3,6 +3,7 @@
 #include "kernel/fold.h"
 #include "kernel/functions.h"
 #include "kernel/kernel.h"
+#include "kernel/mask.h"
 #include "kernel/random.h"
 #include "kernel/stored.h"
 
@@ -28,6 +29,8 @@ const Kernels KERNELS = {
     .name = {KERNELS_NAME, sizeof KERNELS_NAME - 1},
     .table = {&table_f32, &table_f64},
     .finite = {STORED_TYPES(FINITE)},
+    .twist = twist,
+    .mask_below = mask_below,
 #if defined __x86_64__ && defined __AVX2__ && defined __F16C__
     .native = true,
 #endif

@@ -118,6 +118,17 @@ typedef struct Factors {
  */
 typedef void ProductLoop(void *dst, const Factors *factors, uint64_t first, size_t n);
 
+/* Masks hold one bit an element: element i is bit i / MASK_WORDS % 32 of word i % MASK_WORDS of
+ * block i / MASK_BLOCK, so that neighbours are made, and read, side by side. */
+enum { MASK_WORDS = 8, MASK_BLOCK = 32 * MASK_WORDS };
+static inline uint64_t mask_words(uint64_t n) {
+    return (n / MASK_BLOCK + (n % MASK_BLOCK > 0)) * MASK_WORDS;
+}
+/* dst[i] = element first + i, 1 or 0 */
+typedef void MaskLoop(void *dst, const uint32_t *mask, uint64_t first, size_t n);
+
+enum { TWISTER_WORDS = 624 };
+
 typedef struct KernelTable {
     MapLoop *map[OP_COUNT][8]; /* by uniform mask; NULL where the mask does not fit the arity, or is
                                   all of it */
@@ -134,6 +145,7 @@ typedef struct KernelTable {
     IotaLoop *iota;
     ProductLoop *product;
     RandomLoop *uniform, *normal;
+    MaskLoop *mask;
 } KernelTable;
 
 typedef struct Kernels {
@@ -141,6 +153,10 @@ typedef struct Kernels {
     const KernelTable *table[2]; /* by Compute */
     /* Whether all N elements as stored are finite, without converting them; integers always are. */
     bool (*finite[DTYPE_COUNT])(const void *stored, size_t n);
+    /* The next TWISTER_WORDS draws of MT19937, and its state after them. */
+    void (*twist)(uint32_t *words, uint32_t *draws);
+    /* One block of a mask: 1 where the lower 24 bits of a draw are below LIMIT, at most 2^24. */
+    void (*mask_below)(uint32_t *mask, const uint32_t *draws, uint32_t limit);
     bool native; /* the CPU has what exec/native.h needs */
 } Kernels;
 

@@ -73,8 +73,7 @@ static void NAME(product_part)(NAME(Product) * product, uint64_t column, uint64_
 }
 
 /* N rows whose strips are wanted as a whole. */
-INLINE void NAME(product_rows)(NAME(Product) * product, uint64_t column, uint64_t row,
-                               unsigned n) {
+INLINE void NAME(product_rows)(NAME(Product) * product, uint64_t column, uint64_t row, unsigned n) {
     const Factors *factors = product->factors;
     const real *from[PRODUCT_ROWS];
     real *to[PRODUCT_ROWS];

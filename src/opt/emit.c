@@ -416,7 +416,7 @@ static void touch_buffer(Emission *emission, uint32_t buffer) {
 }
 
 static uint32_t add_access(Emission *emission, const Access *access) {
-    if (access->kind == PLACE_BUFFER)
+    if (access->kind == PLACE_BUFFER || access->kind == PLACE_MASK)
         touch_buffer(emission, access->index);
     vector_push(&emission->accesses, *access);
     return (uint32_t)(emission->accesses.count - 1);
@@ -469,7 +469,8 @@ static const Access *source_access(Emission *emission, uint32_t id, const PassDr
         return access_new(fusion, PLACE_PRODUCT, add_product(emission, id), computed, facts->view);
     const Instance *held = instance_at(emission, instance_operand(fusion, instance, 0));
     const View *view = held->value == instance->value ? NULL : facts->view;
-    return access_new(fusion, PLACE_BUFFER, held->buffer, computed, view);
+    PlaceKind place = fusion->buffers.items[held->buffer].mask ? PLACE_MASK : PLACE_BUFFER;
+    return access_new(fusion, place, held->buffer, computed, view);
 }
 
 static void write_source(Emission *emission, uint32_t id, const PassDraft *draft,

@@ -12,6 +12,7 @@ PassList *fuse(Arena *arena, Program *program, const RootSpec *roots, uint32_t n
     for (uint32_t i = n_outputs; i < n_roots; i++)
         fusion_check(&fusion, roots[i].value);
     find_guards(&fusion);
+    find_masks(&fusion);
     PassList *passes = emit_passes(&fusion, roots, n_outputs);
     fusion_free(&fusion);
     return passes;

@@ -129,6 +129,9 @@ Product product_of(const Program *program, ValueId id, uint32_t left, uint32_t r
 /* opt/guard.c: when each sink matters. Before anything is held to save time. */
 void find_guards(Fusion *fusion);
 
+/* opt/mask.c: which buffers hold one bit an element. */
+void find_masks(Fusion *fusion);
+
 /* opt/emit.c */
 PassList *emit_passes(Fusion *fusion, const RootSpec *roots, uint32_t n_roots);
 

@@ -16,8 +16,7 @@ const Rewrite rewrites[REWRITE_COUNT] = {
      "arithmetic on concatenations becomes concatenations of arithmetic"},
     {"simplify", ANY_KIND, rewrite_simplify,
      "factors leave sums, sums of products become dot products"},
-    {"affine", KIND(MAP), rewrite_affine,
-     "chains of sums and scalings become one weighted sum"},
+    {"affine", KIND(MAP), rewrite_affine, "chains of sums and scalings become one weighted sum"},
     {"rows", KIND(REDUCE), rewrite_rows,
      "reductions over very long rows are cut into columns and short rows"},
     {"sink", KIND(PERMUTE) | KIND(SLICE) | KIND(STRETCH), rewrite_sink,
@@ -182,9 +181,8 @@ static Program *rewrite_round(Arena *arena, Program *program, const Program *cal
         program = next;
     }
     /* Where none has anything to do, as with no values at all, the first one makes a copy. */
-    return program != NULL
-               ? program
-               : rewrite_apply(arena, callers, &rewrites[0], roots, n_roots, compute);
+    return program != NULL ? program
+                           : rewrite_apply(arena, callers, &rewrites[0], roots, n_roots, compute);
 }
 
 PassList *optimise(Arena *arena, const Program *program, const RootSpec *roots, uint32_t n_roots,

@@ -20,7 +20,13 @@
 #include "program/program.h"
 
 /* Where elements come from or go to. */
-typedef enum PlaceKind { PLACE_LEAF, PLACE_BUFFER, PLACE_OUTPUT, PLACE_PRODUCT } PlaceKind;
+typedef enum PlaceKind {
+    PLACE_LEAF,
+    PLACE_BUFFER,
+    PLACE_MASK, /* a buffer of bits */
+    PLACE_OUTPUT,
+    PLACE_PRODUCT
+} PlaceKind;
 
 /* A view: which element of the place belongs to which element of the domain. Elements are counted
  * in row-major order; `dims` have as many as the domain (of a row instruction: as it has rows), but
@@ -28,7 +34,8 @@ typedef enum PlaceKind { PLACE_LEAF, PLACE_BUFFER, PLACE_OUTPUT, PLACE_PRODUCT }
 typedef struct Access {
     PlaceKind kind;
     uint32_t index;  /* leaf slot, buffer or output number, or one of the pass's products */
-    DType dtype;     /* as stored; of a buffer or product: DTYPE_F32 or DTYPE_F64, the compute type */
+    DType dtype;     /* as stored, or as it becomes: of a buffer, mask or product DTYPE_F32 or
+                        DTYPE_F64, the compute type */
     bool contiguous; /* element i of the domain (row-major) is element offset + i of the place; the
                         rest is unset. Always so of a product. */
     uint64_t offset; /* in elements of the place */
@@ -107,7 +114,7 @@ typedef struct UniformInstr {
 } UniformInstr;
 
 /* A call of a whole-tensor primitive on buffers that hold its operands contiguously in the compute
- * type. */
+ * type; its outputs may be masks. */
 typedef struct WholeCall {
     WholeOp op;
     uint32_t n_inputs, n_outputs;
@@ -175,6 +182,7 @@ typedef struct Pass {
 typedef struct BufferInfo {
     ShapeId shape;
     uint32_t first_pass, last_pass; /* alive from before the first to after the last */
+    bool mask;                      /* one bit an element (MaskLoop) */
 } BufferInfo;
 
 /* An output of the program. */

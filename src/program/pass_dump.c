@@ -40,7 +40,7 @@ static void dump_product(const Product *product, Builder *out) {
 }
 
 static void dump_access(const Pass *pass, const Access *access, Builder *out) {
-    static const char *const places[] = {"leaf", "buffer", "output", "product"};
+    static const char *const places[] = {"leaf", "buffer", "mask", "output", "product"};
     builder_format(out, "%s %u %.*s", places[access->kind], access->index,
                    TEXT_ARG(dtype_info[access->dtype].name));
     if (!access->contiguous) {

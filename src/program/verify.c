@@ -142,9 +142,9 @@ static uint64_t place_count(const Check *check, const Access *access) {
     if (access->kind == PLACE_PRODUCT)
         return check->pass->products[access->index].rows *
                check->pass->products[access->index].columns;
-    return count_of(check, access->kind == PLACE_BUFFER
-                               ? check->passes->buffers[access->index].shape
-                               : check->passes->roots[access->index].shape);
+    return count_of(check, access->kind == PLACE_OUTPUT
+                               ? check->passes->roots[access->index].shape
+                               : check->passes->buffers[access->index].shape);
 }
 
 static const char *access_fault(const Check *check, const Access *access, bool row) {
@@ -210,7 +210,10 @@ static const char *place_fault(Check *check, const TileInstr *instr) {
     const Access *access = &check->pass->accesses[instr->index];
     if (access->kind == PLACE_BUFFER && instr->op == TILE_STORE)
         check->stored[access->index] = true;
-    if (access->kind == PLACE_BUFFER && instr->op == TILE_LOAD && !check->filled[access->index])
+    bool buffer = access->kind == PLACE_BUFFER || access->kind == PLACE_MASK;
+    if (buffer && check->passes->buffers[access->index].mask != (access->kind == PLACE_MASK))
+        return "a buffer is taken for one of another kind";
+    if (buffer && instr->op == TILE_LOAD && !check->filled[access->index])
         return "a buffer is loaded before it is filled";
     const char *fault = access->kind == PLACE_PRODUCT ? product_fault(check, access) : NULL;
     if (fault != NULL)

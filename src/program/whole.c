@@ -98,6 +98,14 @@ static uint64_t fourier_scratch(const Asked *asked, WholeOp op) {
            workspace_bytes(values, sizeof(float));
 }
 
+/* The largest of the masks whose elements the parameters BEGIN to END count. */
+static uint64_t mask_bytes(const Asked *asked, uint32_t begin, uint32_t end) {
+    uint64_t most = 0;
+    for (uint32_t i = begin; i < end; i++)
+        most = asked->parameters[i] > (double)most ? (uint64_t)asked->parameters[i] : most;
+    return workspace_bytes(mask_words(most), sizeof(uint32_t));
+}
+
 static uint64_t draws_scratch(WholeOp op, const Asked *asked) {
     switch (op) {
     case WHOLE_TORCH_NORMAL: /* drawn in one type, stored in another */
@@ -106,8 +114,10 @@ static uint64_t draws_scratch(WholeOp op, const Asked *asked) {
                    : workspace_bytes((size_t)asked->parameters[2], sizeof(double));
     case WHOLE_TORCH_PERMUTATION:
         return workspace_bytes((size_t)asked->parameters[1], sizeof(uint32_t));
+    case WHOLE_TORCH_BERNOULLI:
+        return mask_bytes(asked, 2, asked->n_parameters);
     case WHOLE_NUMPY_BINOMIAL:
-        return workspace_bytes((size_t)asked->parameters[3], sizeof(double));
+        return mask_bytes(asked, 3, 4);
     case WHOLE_NUMPY_CHOICE:
         return workspace_bytes(asked->n_parameters, sizeof(double));
     default:

@@ -54,8 +54,8 @@ SetId keys_of_body(KeySolver *solver, const Method *method, const SetId *paramet
  * entry. SETS: by node. */
 void keys_check_maps(KeySolver *solvers, Solved *solved, const SetId *sets);
 
-/* Warns where a sum of a model and a difference lacks mandatory keys of the model that nothing fills
- * afterwards. SETS: by node. */
+/* Warns where a sum of a model and a difference lacks mandatory keys of the model that nothing
+ * fills afterwards. SETS: by node. */
 void keys_warn_losses(KeySolver *solvers, Solved *solved, const SetId *sets);
 
 /* Looks for keys of networks that no output is made of. SETS: by node. */

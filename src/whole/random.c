@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 static const double pi = 3.14159265358979323846;
 
@@ -13,26 +14,18 @@ void torch_random_init(TorchRandom *random, uint64_t seed) {
     for (uint32_t i = 1; i < TWISTER_WORDS; i++)
         words[i] = 1812433253u * (words[i - 1] ^ words[i - 1] >> 30) + i;
     random->next = TWISTER_WORDS;
+    random->kernels = kernels_best();
 }
 
 static void twist(TorchRandom *random) {
-    uint32_t *words = random->words;
-    for (size_t i = 0; i < TWISTER_WORDS; i++) {
-        uint32_t following = words[(i + 1) % TWISTER_WORDS];
-        uint32_t joined = (words[i] & 0x80000000u) | (following & 0x7fffffffu);
-        words[i] = words[(i + 397) % TWISTER_WORDS] ^ joined >> 1 ^ (joined & 1) * 0x9908b0dfu;
-    }
+    random->kernels->twist(random->words, random->draws);
     random->next = 0;
 }
 
 uint32_t torch_random_draw(TorchRandom *random) {
     if (random->next == TWISTER_WORDS)
         twist(random);
-    uint32_t y = random->words[random->next++];
-    y ^= y >> 11;
-    y ^= y << 7 & 0x9d2c5680u;
-    y ^= y << 15 & 0xefc60000u;
-    return y ^ y >> 18;
+    return random->draws[random->next++];
 }
 
 uint64_t torch_random_draw64(TorchRandom *random) {
@@ -47,12 +40,53 @@ static double torch_uniform(TorchRandom *random, Compute compute) {
     return (torch_random_draw(random) & ((1u << 24) - 1)) * 0x1p-24;
 }
 
-void torch_bernoulli(TorchRandom *random, void *mask, const void *p, size_t p_step, size_t n,
-                     Compute compute) {
-    double first = n ? real_get(p, 0, compute) : 0;
-    for (size_t i = 0; i < n; i++) {
-        double chance = p_step ? real_get(p, i, compute) : first;
-        real_set(mask, i, torch_uniform(random, compute) < chance, compute);
+static void mask_clear(uint32_t *mask, size_t n) {
+    memset(mask, 0, mask_words(n) * sizeof *mask);
+}
+
+static void mask_set(uint32_t *mask, size_t i, bool value) {
+    uint32_t *word = mask + i / MASK_BLOCK * MASK_WORDS + i % MASK_WORDS;
+    *word |= (uint32_t)value << i % MASK_BLOCK / MASK_WORDS;
+}
+
+/* The next MASK_BLOCK draws; in ROOM where they do not lie side by side. */
+static const uint32_t *take_draws(TorchRandom *random, uint32_t room[MASK_BLOCK]) {
+    const uint32_t *draws = random->draws + random->next;
+    size_t left = TWISTER_WORDS - random->next;
+    if (left >= MASK_BLOCK) {
+        random->next += MASK_BLOCK;
+        return draws;
+    }
+    memcpy(room, draws, left * sizeof *draws);
+    twist(random);
+    memcpy(room + left, random->draws, (MASK_BLOCK - left) * sizeof *draws);
+    random->next = (uint32_t)(MASK_BLOCK - left);
+    return room;
+}
+
+/* How many of the 2^24 draws are below CHANCE. */
+static uint32_t draws_below(float chance) {
+    return chance > 0 ? (uint32_t)ceil(fmin(chance, 1) * 0x1p24) : 0;
+}
+
+/* One chance for all, of whole blocks. */
+static void mask_blocks(TorchRandom *random, uint32_t *mask, float chance, size_t blocks) {
+    uint32_t room[MASK_BLOCK], limit = draws_below(chance);
+    for (size_t i = 0; i < blocks; i++)
+        random->kernels->mask_below(mask + i * MASK_WORDS, take_draws(random, room), limit);
+}
+
+void torch_bernoulli(TorchRandom *random, uint32_t *mask, const Chances *chances, size_t n) {
+    size_t i = 0;
+    mask_clear(mask, n);
+    if (chances->drawn == COMPUTE_F32 && chances->p_step == 0 && n >= MASK_BLOCK) {
+        mask_blocks(random, mask, (float)real_get(chances->p, 0, chances->compute), n / MASK_BLOCK);
+        i = n - n % MASK_BLOCK;
+    }
+    for (; i < n; i++) {
+        double chance = real_get(chances->p, i * chances->p_step, chances->compute);
+        chance = chances->drawn == COMPUTE_F32 ? (double)(float)chance : chance;
+        mask_set(mask, i, torch_uniform(random, chances->drawn) < chance);
     }
 }
 
@@ -191,10 +225,11 @@ double numpy_random_double(NumpyRandom *random) {
     return (double)(numpy_random_draw(random) >> 11) * 0x1p-53;
 }
 
-void numpy_binomial(NumpyRandom *random, double keep, void *mask, size_t n, Compute compute) {
+void numpy_binomial(NumpyRandom *random, double keep, uint32_t *mask, size_t n) {
+    mask_clear(mask, n);
     for (size_t i = 0; i < n; i++) {
         double u = numpy_random_double(random);
-        real_set(mask, i, keep <= 0.5 ? u > 1 - keep : u <= keep, compute);
+        mask_set(mask, i, keep <= 0.5 ? u > 1 - keep : u <= keep);
     }
 }
 

@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 /* torch: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998), 32 bits a draw. */
-enum { TWISTER_WORDS = 624 };
 typedef struct TorchRandom {
-    uint32_t words[TWISTER_WORDS];
-    uint32_t next;
+    const Kernels *kernels;
+    uint32_t words[TWISTER_WORDS], draws[TWISTER_WORDS];
+    uint32_t next; /* of the draws */
 } TorchRandom;
 
 /* Only the low 32 bits of the seed count; a negative seed is given in two's complement. */
@@ -24,10 +24,14 @@ uint32_t torch_random_draw(TorchRandom *random);
 /* Two draws, the high half first. */
 uint64_t torch_random_draw64(TorchRandom *random);
 
-/* mask[i] = u < p[i], as 1 or 0. u has 24 bits and takes one draw in f32; 53 bits and two draws in
- * f64. P_STEP 0: p[0] holds for all. MASK may be P. */
-void torch_bernoulli(TorchRandom *random, void *mask, const void *p, size_t p_step, size_t n,
-                     Compute compute);
+/* Element i of MASK is whether u < p[i * p_step]; COMPUTE is the type of P. Of DRAWN f32, u has 24
+ * bits and takes one draw; of f64, 53 bits and two draws. */
+typedef struct Chances {
+    const void *p;
+    size_t p_step; /* 0: p[0] holds for all */
+    Compute compute, drawn;
+} Chances;
+void torch_bernoulli(TorchRandom *random, uint32_t *mask, const Chances *chances, size_t n);
 
 /* N standard normal numbers by the Box-Muller transform, in the blocks and the precision that torch
  * uses for so many. */
@@ -47,8 +51,8 @@ uint64_t numpy_random_draw(NumpyRandom *random);
 /* In [0, 1), 53 bits. */
 double numpy_random_double(NumpyRandom *random);
 
-/* mask[i] = 1 with probability KEEP, else 0: binomial(n=1, p=keep). */
-void numpy_binomial(NumpyRandom *random, double keep, void *mask, size_t n, Compute compute);
+/* Element i of MASK is 1 with probability KEEP, else 0: binomial(n=1, p=keep). */
+void numpy_binomial(NumpyRandom *random, double keep, uint32_t *mask, size_t n);
 
 /* choice(k, size=n, p=p): out[i] is an index below K, drawn with the probabilities P, which need
  * not sum to exactly 1. CUMULATED is scratch for K numbers. K is at least 1; for f32 at most
