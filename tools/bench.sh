@@ -1,5 +1,5 @@
 #!/bin/sh
-# mecha's time as a ratio to the floor: a program that only reads every input byte and writes every output byte.
+# mecha's time as a ratio to the floor: a program that only reads every input byte and writes as many bytes as mecha did.
 #
 #     bench.sh BUILD [--methods] [WORKLOAD...]
 #
@@ -27,9 +27,40 @@ status=0
 # A row of a table: name, kind and number of models, limits of the ratio and of the memory in MB (- where there is none), the
 # recipe, in which m1, m2, ... are the models. Of a kind that ends in +lora there is a LoRA, too.
 workloads() {
-    workload weighted_sum sd15 2 1.3 64 'weighted_sum(m1, m2, alpha = 0.3)'
-    workload ties_sum     sd15 3 3.0 96 'm1 + ties_sum(m2 - m1, m3 - m1, k = 0.2)'
-    workload lora_sdxl    sdxl+lora 1 1.3 96 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
+    workload weighted_sum     sd15 2 1.15 40 'weighted_sum(m1, m2, alpha = 0.3)'
+    workload add_difference   sd15 3 1.15 40 'add_difference(m1, m2, m3, alpha = 0.5)'
+    workload block_weighted   sd15 2 1.15 40 'm1 + (m2 - m1) * { "IN00..IN05": 0.2, "IN06..M00": 0.5, "OUT*": 0.8, "*": 0 }'
+    workload slerp            sd15 2 2.0 40 'slerp(m1, m2, alpha = 0.3)'
+    workload ties_sum         sd15 3 2.0 40 'm1 + ties_sum(m2 - m1, m3 - m1, k = 0.2)'
+    workload dare_ties        sd15 3 2.5 40 'add_ties_with_dare(m1, m2, m3, apply_stock = true)'
+    workload model_stock      sd15 3 2.0 40 'm1 + model_stock(m2 - m1, m3 - m1)'
+    workload copy             sd15 1 -   40 'pick_component(m1, "diffuser") | m1'
+    workload weighted_sum_20  part 20 1.15 40 "$(sum_of 20)"
+    workload n_average_100    part 100 1.15 40 "n_average($(models 100))"
+    workload tree_of_12       part 12 -   40 "$(tree)"
+    workload f32_to_f16       sd15-f32 1 - 40 'save m1 dtype f16'
+    workload bf16_to_f8       lm 1 -      40 'save m1 dtype f8_e4m3'
+    workload lm_weighted_sum  lm 2 1.15   40 'weighted_sum(m1, m2, alpha = 0.3)'
+    workload lm_ties          lm 3 2.0    40 'm1 + ties_sum(m2 - m1, m3 - m1, k = 0.2)'
+    workload lora_unet        sdxl-unet+lora 1 1.15 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
+    workload lora_sdxl        sdxl+lora 1 1.3 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
+    workload rotate           block 2 -   - 'rotate(m1, m2)'
+    workload truncate_rank    block 2 -   - 'm1 + truncate_rank(m2 - m1, rank = 16)'
+}
+
+# m1, m2, ... up to a number.
+models() { seq -s ', ' "$1" | sed 's/[0-9][0-9]*/m&/g'; }
+
+# All of so many with equal weights that are not those of an average.
+sum_of() { seq -s ' + ' "$1" | sed "s/[0-9][0-9]*/m& * 0.05/g"; }
+
+# Twelve models, of which two merges of three are in two places each.
+tree() {
+    echo 'left = n_average(m1, m2, m3)'
+    echo 'right = weighted_sum(m4, m5, alpha = 0.3) + 0.5 * (m6 - m4)'
+    echo 'low = weighted_sum(left, right, alpha = 0.4) + 0.3 * (m7 - m8)'
+    echo 'high = add_difference(left, m9, right, alpha = 0.6)'
+    echo 'n_average(low, high, weighted_sum(m10, m11, alpha = 0.2), m12)'
 }
 
 # Those with one reduction before the output, or none, have a limit. The rest of streamed methods reads its inputs more often;
@@ -65,14 +96,27 @@ methods() {
     workload n_model_stock      sd15 3 2.5 64 'n_model_stock(m1, m2, m3)'
     workload add_difference_ties_extended sd15 3 - 96 'add_difference_ties_extended(m1, m2, m3)'
     workload omit_component     sd15 1 2.5 64 'omit_component(m1, "vae") | m1'
+    workload add_ties_with_dare sd15 3 - 96 'add_ties_with_dare(m1, m2, m3)'
     workload geometric_median   sd15 3 2.5 64 'geometric_median(m1, m2, m3)'
+    workload get_dtype          sd15 1 2.5 64 'cast(m1, dtype = get_dtype(1.0))'
+    workload get_device         sd15 1 2.5 64 'cast(m1, device = get_device(1.0))'
+    workload exchange_ema       sd15-ema 1 2.5 64 'exchange_ema(m1)'
+    workload stack              block 2 2.5 64 'stack(m1, m2)'
     workload top_k_tensor_sum   block 2 - - 'top_k_tensor_sum(m1, m2, width = 0.3)'
     workload crossover          block 2 - - 'crossover(m1, m2)'
     workload rotate             block 2 - - 'rotate(m1, m2)'
     workload rotate_half        block 2 - - 'rotate(m1, m2, alignment = 0.5)'
     workload truncate_rank      block 2 - - 'm1 + truncate_rank(m2 - m1, rank = 16)'
     workload truncate_rank_exact block 2 - - 'm1 + truncate_rank(m2 - m1, rank = 16, use_approximate_basis = false)'
+    workload get_rank_from_ratio block 2 - - 'm1 + truncate_rank(m2 - m1, rank = get_rank_from_ratio(m1, ratio = 0.05))'
     workload truncate_kronecker block 2 - - 'm1 + truncate_kronecker(m2 - m1)'
+    workload extract_kohya_lora sd15 2 - - 'extract_kohya_lora((m2 - m1) as "sd1-kohya")'
+    workload extract_lycoris_lora sd15 2 - - 'extract_lycoris_lora((m2 - m1) as "sd1-kohya")'
+    workload extract_kohya_lokr sd15 2 - - 'extract_kohya_lokr((m2 - m1) as "sd1-kohya")'
+    workload extract_lycoris_lokr sd15 2 - - 'extract_lycoris_lokr((m2 - m1) as "sd1-kohya")'
+    workload randperm           sdxl-block 1 - - 'randperm(m1)'
+    workload balance_attention  sdxl-block 1 - - 'balance_attention(m1)'
+    workload rebasin            sdxl-block 2 - - 'rebasin(m1, m2)'
 }
 
 trap 'rm -rf "$folder"' EXIT
@@ -95,7 +139,9 @@ enter() {
     [ "$(cat "$folder/kind" 2> /dev/null)" = "$1" ] && return
     find "$folder" -mindepth 1 -delete
     case $1 in
+    sdxl-block) need=1 reserve=200000000 ;;
     sdxl*) need=15 reserve=7300000000 ;;
+    part) need=13 reserve=300000000 ;;
     block) need=1 reserve=200000000 ;;
     *) need=12 reserve=4600000000 ;;
     esac
@@ -108,7 +154,19 @@ enter() {
 options_of() {
     case ${1%+lora} in
     block) echo "--kind sd15 --only model.diffusion_model.output_blocks.7.*" ;;
+    part) echo "--kind sd15 --only model.diffusion_model.input_blocks.7.*" ;;
+    sdxl-block) echo "--kind sdxl --only model.diffusion_model.input_blocks.4.*" ;;
+    sd15-ema) echo "--kind sd15 --ema" ;;
+    sd15-f32) echo "--kind sd15 --dtype f32" ;;
+    lm) echo "--kind lm --dtype bf16" ;;
     *) echo "--kind ${1%+lora}" ;;
+    esac
+}
+
+# What a kind's file leaves open about itself: a part of a model may be of several architectures.
+config_of() {
+    case $1 in
+    sdxl-block) echo ', config = "sdxl-sgm"' ;;
     esac
 }
 
@@ -128,7 +186,7 @@ measure() {
 floor_of() { # OPTION... -- INPUT...
     mode=$1
     shift
-    measure "$build/floor" --threads "$threads" --mode "$mode" "$folder/out.safetensors" "$@"
+    measure "$build/floor" --threads "$threads" --mode "$mode" --write "$written" "$folder/out.safetensors" "$@"
 }
 
 # floor prints a line of its own before that of measure.
@@ -160,7 +218,7 @@ workload() {
     for i in $(seq "$count"); do
         model "$kind" "$i"
         inputs="$inputs $folder/$kind-$i.safetensors"
-        echo "m$i = model(\"$kind-$i.safetensors\")" >> "$folder/plan.mecha"
+        echo "m$i = model(\"$kind-$i.safetensors\"$(config_of "$kind"))" >> "$folder/plan.mecha"
     done
     case $kind in *+lora)
         "$build/make-models" $(options_of "$kind") --lora 32 "$folder/lora.safetensors"
@@ -168,15 +226,14 @@ workload() {
         ;;
     esac
     echo "$recipe" >> "$folder/plan.mecha"
+    memory=$(mecha_run --memory | awk '{ print $2 }')
+    written=$(stat -c %s "$folder/out.safetensors")
     mode=$(faster_mode "$kind-$count" $inputs)
+    floor_seconds "$mode" $inputs > /dev/null
     : > "$folder/times"
-    for i in $(seq 0 "$pairs"); do
+    for i in $(seq "$pairs"); do
         floor=$(floor_seconds "$mode" $inputs)
-        if [ "$i" = 0 ]; then
-            memory=$(mecha_run --memory | awk '{ print $2 }')
-        else
-            echo "$(mecha_run "" | awk '{ print $1 }') $floor" >> "$folder/times"
-        fi
+        echo "$(mecha_run "" | awk '{ print $1 }') $floor" >> "$folder/times"
     done
     rm -f "$folder/out.safetensors"
     ours=$(awk '{ print $1 }' "$folder/times" | spread)

@@ -1,7 +1,9 @@
-/* The floor: reads every byte of the inputs once and writes every byte of an output of the first
- * one's size, and does nothing else. What a merge takes is told as a ratio to this.
+/* The floor: reads every byte of the inputs once and writes every byte of an output, and does
+ * nothing else. What a merge takes is told as a ratio to this.
  *
- *     floor [--threads N] [--mode mmap|pread|best] OUT IN…
+ *     floor [--threads N] [--mode mmap|pread|best] [--write BYTES] OUT IN…
+ *
+ * The output is as large as the first input, or of BYTES bytes.
  *
  * The work is cut like a merge's: a thread takes a block, reads it from every input, and writes
  * it while it is still in the cache. Prints the seconds. */
@@ -37,7 +39,8 @@ typedef struct Input {
 typedef struct Job {
     Input inputs[INPUT_LIMIT];
     unsigned n_inputs;
-    uint64_t size; /* of the largest input */
+    uint64_t size;  /* of the largest input */
+    uint64_t write; /* bytes of the output */
     int output;
     _Atomic uint64_t next; /* the block to do next */
     _Atomic uint64_t sum;  /* of all that was read, so that reading cannot be left out */
@@ -93,6 +96,22 @@ static size_t part(const Input *input, uint64_t offset) {
     return left < BLOCK ? left : BLOCK;
 }
 
+/* Where the output of the first OFFSET bytes of the first input ends. */
+static uint64_t written_before(const Job *job, uint64_t offset) {
+    uint64_t size = job->inputs[0].size;
+    return (uint64_t)((unsigned __int128)(offset < size ? offset : size) * job->write / size);
+}
+
+/* Of DATA, of SIZE bytes, what an output of another size needs in its place. */
+static void write_share(const Job *job, const char *data, size_t size, uint64_t offset) {
+    uint64_t end = written_before(job, offset + size);
+    for (uint64_t begin = written_before(job, offset); begin < end;) {
+        size_t step = end - begin < size ? end - begin : size;
+        write_all(job->output, data, step, begin);
+        begin += step;
+    }
+}
+
 /* One block: read from all inputs, written as the first has it. */
 static uint64_t do_block(Job *job, uint64_t offset, char *first, char *other) {
     uint64_t sum = 0;
@@ -104,7 +123,7 @@ static uint64_t do_block(Job *job, uint64_t offset, char *first, char *other) {
         if (i == 0)
             kept = data;
     }
-    write_all(job->output, kept, part(&job->inputs[0], offset), offset);
+    write_share(job, kept, part(&job->inputs[0], offset), offset);
     return sum;
 }
 
@@ -170,14 +189,15 @@ static void run_threads(Job *job, unsigned n_threads) {
 }
 
 /* The seconds from opening the inputs to closing the output, which is made anew each time. */
-static double measure(char *const *inputs, int n_inputs, const char *output, Mode mode,
-                      unsigned n_threads, uint64_t *sum) {
+static double measure(char *const *inputs, int n_inputs, const char *output, uint64_t write,
+                      Mode mode, unsigned n_threads, uint64_t *sum) {
     static Job job;
     job = (Job){0};
     unlink(output);
     double begin = now();
     for (int i = 0; i < n_inputs; i++)
         open_input(&job, inputs[i], mode);
+    job.write = write ? write : job.inputs[0].size;
     job.output = open(output, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (job.output < 0)
         fail(output);
@@ -188,12 +208,14 @@ static double measure(char *const *inputs, int n_inputs, const char *output, Mod
 }
 
 _Noreturn static void usage(void) {
-    fputs("usage: floor [--threads N] [--mode mmap|pread|best] OUT IN...\n", stderr);
+    fputs("usage: floor [--threads N] [--mode mmap|pread|best] [--write BYTES] OUT IN...\n",
+          stderr);
     exit(2);
 }
 
 int main(int argc, char **argv) {
     long threads = 2;
+    uint64_t write = 0;
     const char *mode = "best";
     int i = 1;
     for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
@@ -201,6 +223,8 @@ int main(int argc, char **argv) {
             threads = strtol(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--mode") == 0)
             mode = argv[i + 1];
+        else if (strcmp(argv[i], "--write") == 0)
+            write = strtoull(argv[i + 1], NULL, 10);
         else
             usage();
     }
@@ -214,8 +238,8 @@ int main(int argc, char **argv) {
     double seconds[2] = {1e9, 1e9};
     for (int m = MODE_MMAP; m <= MODE_PREAD; m++)
         if (best || (m == MODE_MMAP ? map : read))
-            seconds[m] =
-                measure(argv + i + 1, n_inputs, argv[i], (Mode)m, (unsigned)threads, &sums[m]);
+            seconds[m] = measure(argv + i + 1, n_inputs, argv[i], write, (Mode)m, (unsigned)threads,
+                                 &sums[m]);
     int faster = seconds[MODE_PREAD] < seconds[MODE_MMAP] ? MODE_PREAD : MODE_MMAP;
     printf("%.4f %s %016llx\n", seconds[faster], faster == MODE_MMAP ? "mmap" : "pread",
            (unsigned long long)sums[faster]);

@@ -310,6 +310,35 @@ static void autoencoder(Entries *entries, uint64_t channels) {
     convolution(at(place, ".post_quant_conv"), 4, 4, 1);
 }
 
+/* --- Language models, as Llama has them. */
+
+typedef struct Decoder {
+    uint64_t width, key_width, inner_width, words, layers;
+} Decoder;
+
+static void decoder_layer(Place place, const Decoder *decoder) {
+    uint64_t width = decoder->width, inner = decoder->inner_width;
+    add(at(place, ".input_layernorm.weight"), FILL_SCALE, width, 0, 0, 0);
+    add(at(place, ".mlp.down_proj.weight"), FILL_WEIGHT, width, inner, 0, 0);
+    add(at(place, ".mlp.gate_proj.weight"), FILL_WEIGHT, inner, width, 0, 0);
+    add(at(place, ".mlp.up_proj.weight"), FILL_WEIGHT, inner, width, 0, 0);
+    add(at(place, ".post_attention_layernorm.weight"), FILL_SCALE, width, 0, 0, 0);
+    add(at(place, ".self_attn.k_proj.weight"), FILL_WEIGHT, decoder->key_width, width, 0, 0);
+    add(at(place, ".self_attn.o_proj.weight"), FILL_WEIGHT, width, width, 0, 0);
+    add(at(place, ".self_attn.q_proj.weight"), FILL_WEIGHT, width, width, 0, 0);
+    add(at(place, ".self_attn.v_proj.weight"), FILL_WEIGHT, decoder->key_width, width, 0, 0);
+}
+
+static void language_model(Entries *entries, const Decoder *decoder) {
+    Place place = {entries, TEXT("model")};
+    add((Place){entries, TEXT("lm_head.weight")}, FILL_WEIGHT, decoder->words, decoder->width, 0,
+        0);
+    add(at(place, ".embed_tokens.weight"), FILL_WEIGHT, decoder->words, decoder->width, 0, 0);
+    for (unsigned i = 0; i < decoder->layers; i++)
+        decoder_layer(at(place, ".layers.%u", i), decoder);
+    add(at(place, ".norm.weight"), FILL_SCALE, decoder->width, 0, 0, 0);
+}
+
 static void noise_schedule(Entries *entries) {
     static const char *const names[] = {
         "betas",
@@ -335,6 +364,7 @@ typedef struct Architecture {
     TextEncoder text, second; /* of width 0: has none */
     uint64_t image_channels;
     bool schedule;
+    Decoder decoder;
 } Architecture;
 
 static const Architecture architectures[] = {
@@ -344,33 +374,46 @@ static const Architecture architectures[] = {
      {"cond_stage_model.transformer.text_model", 16, 512, 12},
      {0},
      8,
-     true},
+     true,
+     {0}},
     {"sd15",
      "Stable Diffusion 1.5, 2.1 GB in f16",
      {320, 768, 0, 4, {1, 2, 4, 4}, {1, 1, 1, 0}, 1, false},
      {"cond_stage_model.transformer.text_model", 768, 49408, 12},
      {0},
      128,
-     true},
+     true,
+     {0}},
     {"sdxl",
      "Stable Diffusion XL, 6.9 GB in f16",
      {320, 2048, 2816, 3, {1, 2, 4}, {0, 2, 10}, 10, true},
      {"conditioner.embedders.0.transformer.text_model", 768, 49408, 12},
      {"conditioner.embedders.1.model", 1280, 49408, 32},
      128,
-     false},
+     false,
+     {0}},
     {"sdxl-unet",
      "the denoiser of Stable Diffusion XL, 5.1 GB in f16",
      {320, 2048, 2816, 3, {1, 2, 4}, {0, 2, 10}, 10, true},
      {0},
      {0},
      0,
-     false},
+     false,
+     {0}},
+    {"lm",
+     "a language model of 1.1 billion parameters, 2.2 GB in bf16",
+     {0},
+     {0},
+     {0},
+     0,
+     false,
+     {2048, 256, 5632, 32000, 22}},
 };
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
 
 static void build(Entries *entries, const Architecture *architecture) {
-    denoiser(entries, &architecture->unet);
+    if (architecture->unet.channels)
+        denoiser(entries, &architecture->unet);
     if (architecture->text.width)
         text_encoder(entries, &architecture->text);
     if (architecture->second.width)
@@ -379,6 +422,33 @@ static void build(Entries *entries, const Architecture *architecture) {
         autoencoder(entries, architecture->image_channels);
     if (architecture->schedule)
         noise_schedule(entries);
+    if (architecture->decoder.width)
+        language_model(entries, &architecture->decoder);
+}
+
+static Text without_dots(Arena *arena, Text name) {
+    Builder out = {0};
+    for (size_t i = 0; i < name.size; i++)
+        if (name.data[i] != '.')
+            builder_char(&out, name.data[i]);
+    Text result = text_copy(arena, builder_view(&out));
+    builder_free(&out);
+    return result;
+}
+
+/* The moving average of the denoiser's weights, which some checkpoints carry beside them. */
+static void build_average(Entries *entries) {
+    const Text root = TEXT("model.");
+    for (size_t i = 0, n = entries->list.count; i < n; i++) {
+        Entry entry = entries->list.items[i];
+        if (!text_starts(entry.name, TEXT("model.diffusion_model.")))
+            continue;
+        Text rest = {entry.name.data + root.size, entry.name.size - root.size};
+        Text plain = without_dots(&entries->arena, rest);
+        entry.name =
+            at((Place){entries, TEXT("model_ema")}, ".%.*s", (int)plain.size, plain.data).name;
+        vector_push(&entries->list, entry);
+    }
 }
 
 /* --- LoRAs: what training scripts make for the transformers of such a model, whose blocks they
@@ -468,7 +538,7 @@ typedef struct Settings {
     uint64_t seed, base;
     double strength; /* 0: no fine-tune */
     unsigned threads;
-    bool list;
+    bool list, average;
     const char *only; /* keys that match, or NULL: all */
     const char *output;
 } Settings;
@@ -736,6 +806,7 @@ _Noreturn static void usage(int status) {
           "  --base SEED     a fine-tune of the model of that seed\n"
           "  --strength S    how much it differs from it (0.1)\n"
           "  --lora RANK     not the model, but a LoRA for its transformers\n"
+          "  --ema           with the moving average of the denoiser\n"
           "  --only GLOB     keys that match\n"
           "  --threads N     at work (2)\n"
           "  --list          print keys and shapes instead of writing a file\n",
@@ -794,6 +865,8 @@ static Settings parse(int argc, char **argv) {
             usage(0);
         else if (strcmp(argv[i], "--list") == 0)
             settings.list = true;
+        else if (strcmp(argv[i], "--ema") == 0)
+            settings.average = true;
         else if (strncmp(argv[i], "--", 2) == 0 && i + 1 < argc)
             set_option(&settings, argv[i], argv[i + 1]), i++;
         else if (*argv[i] != '-' && !settings.output)
@@ -824,6 +897,8 @@ int main(int argc, char **argv) {
         build_lora(&entries, settings.architecture, settings.lora);
     else
         build(&entries, settings.architecture);
+    if (settings.average)
+        build_average(&entries);
     if (settings.only)
         keep_only(&entries, text_from(settings.only));
     bool good = true;
