@@ -116,7 +116,7 @@ check: all $(BUILD)/tests layers index-current tour-current
 	MECHA=$(BUILD)/mecha BUILD=$(BUILD) $(BUILD)/tests
 
 # The unit and recipe tests; everything else runs under sanitizers in check-long.
-ASAN        := BUILD=build/asan SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" CFLAGS="-O1 -g"
+ASAN        := BUILD=build/asan SANITIZE="-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all" CFLAGS="-O1 -g"
 ASAN_SUITES := base diag lexer parse format reader writer badfiles fuzz program fuse recipes whole configs
 
 # Everything is slower there, and Check's time limits with it.
@@ -191,7 +191,7 @@ demo: deps
 SECONDS      ?= 60
 FUZZ_TARGETS := recipe instructions format header model index pipeline
 FUZZ_BUILD   := BUILD=build/clang CC=clang CFLAGS="-O1 -g" KERNEL_FLAGS="-O1 -fno-trapping-math" \
-                SANITIZE="-w -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+                SANITIZE="-w -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all"
 FUZZ_OBJECTS := $(call objects,tests/fuzz/syntax.c tests/fuzz/files.c) $(LIB_OBJECTS)
 FUZZ_SEEDS   := tests/recipes docs/examples stdlib tests/golden/cases
 FUZZ_OPTIONS := -max_total_time=$(SECONDS) -timeout=60 -rss_limit_mb=4096 -max_len=4096 -print_final_stats=1

@@ -37,6 +37,13 @@
         (vector)->items[(vector)->count++] = (__VA_ARGS__);                                        \
     } while (0)
 
+/* By COMPARE, as qsort does, which takes no NULL. */
+#define vector_sort(vector, compare)                                                               \
+    do {                                                                                           \
+        if ((vector)->count > 1)                                                                   \
+            qsort((vector)->items, (vector)->count, sizeof *(vector)->items, compare);             \
+    } while (0)
+
 #define vector_free(vector)                                                                        \
     do {                                                                                           \
         free((vector)->items);                                                                     \

@@ -239,8 +239,7 @@ Completions repl_complete(void *context, Text line) {
     Search search = {.completion = completion};
     bool command = line.size > 0 && line.data[0] == ':';
     size_t begin = command ? complete_command(&search, line) : complete_expression(&search, line);
-    if (search.found.count > 0)
-        qsort(search.found.items, search.found.count, sizeof *search.found.items, by_text);
+    vector_sort(&search.found, by_text);
     Completions found = {.begin = begin, .count = search.found.count};
     found.items = arena_copy(&completion->arena, search.found.items,
                              search.found.count * sizeof *search.found.items);

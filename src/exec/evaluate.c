@@ -468,8 +468,7 @@ EvaluateResult evaluate(const Plan *plan, const EvaluateOptions *options) {
     EvaluateResult result = evaluation.result;
     if (options->progress != NULL)
         options->progress(options->progress_context, evaluation.tasks_done, result.bytes_written);
-    if (evaluation.hits.count > 0)
-        qsort(evaluation.hits.items, evaluation.hits.count, sizeof(NonFinite), compare_hits);
+    vector_sort(&evaluation.hits, compare_hits);
     result.hits = evaluation.hits.items;
     result.n_hits = evaluation.hits.count;
     return result;

@@ -177,7 +177,7 @@ static void save(Generator *generator, uint8_t vector) {
 static uint8_t take(Generator *generator) {
     uint8_t best = 0;
     uint32_t latest = 0;
-    for (uint8_t i = 0; i < N_VALUES; i++) {
+    for (uint32_t i = 0; i < N_VALUES; i++) {
         if (!generator->held[i].used)
             return i;
         uint32_t use = next_use(generator, generator->held[i].name);
@@ -192,7 +192,7 @@ static uint8_t take(Generator *generator) {
 }
 
 static uint8_t find(Generator *generator, uint32_t name) {
-    for (uint8_t i = 0; i < N_VALUES; i++)
+    for (uint32_t i = 0; i < N_VALUES; i++)
         if (generator->held[i].used && generator->held[i].name == name)
             return i;
     uint8_t vector = take(generator);
@@ -214,7 +214,7 @@ static uint32_t source_name(const TileInstr *instr, uint32_t i) {
 /* Sources that are held stay so while the others are fetched. */
 static void pin_sources(Generator *generator, const TileInstr *instr) {
     for (uint32_t i = 0; i < count_sources(generator->pass, instr); i++)
-        for (uint8_t j = 0; j < N_VALUES; j++)
+        for (uint32_t j = 0; j < N_VALUES; j++)
             if (generator->held[j].used && generator->held[j].name == source_name(instr, i))
                 generator->held[j].pinned = true;
 }
@@ -227,7 +227,7 @@ static uint8_t source(Generator *generator, const TileInstr *instr, uint32_t i) 
 
 /* VECTOR is what the instruction at hand made. */
 static void define(Generator *generator, uint8_t vector, uint32_t name) {
-    for (uint8_t i = 0; i < N_VALUES; i++)
+    for (uint32_t i = 0; i < N_VALUES; i++)
         if (generator->held[i].used && generator->held[i].name == name)
             generator->held[i].used = false;
     generator->held[vector] = (Held){.used = true, .unsaved = true, .name = name};
@@ -236,7 +236,7 @@ static void define(Generator *generator, uint8_t vector, uint32_t name) {
 }
 
 static void release(Generator *generator) {
-    for (uint8_t i = 0; i < N_VALUES; i++) {
+    for (uint32_t i = 0; i < N_VALUES; i++) {
         Held *held = &generator->held[i];
         held->pinned = false;
         held->used = held->used && next_use(generator, held->name) != NEVER;

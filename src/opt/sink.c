@@ -168,7 +168,7 @@ static ValueId moved_operand(Sinking *sinking, ValueId id) {
 static ValueId move_value(Sinking *sinking, ValueId id) {
     Program *to = sinking->rewriting->to;
     const Value value = *value_in(sinking, id);
-    ValueId operands[3];
+    ValueId operands[3] = {0};
     for (uint32_t i = 0; i < value.n_operands; i++)
         operands[i] = moved_operand(sinking, program_operand(to, &value, i));
     return value.kind == VALUE_MAP ? program_map(to, value.op, operands)
@@ -181,7 +181,7 @@ static ValueId sink(Sinking *sinking, ValueId top, ValueId id) {
     rewriting->work += sinking->inside.count;
     if (rewriting->work > SINK_WORK_LIMIT || !may_sink(sinking))
         return rewrite_copy(rewriting, id);
-    qsort(sinking->inside.items, sinking->inside.count, sizeof(ValueId), compare_ids);
+    vector_sort(&sinking->inside, compare_ids);
     for (size_t i = 0; i < sinking->inside.count; i++)
         vector_push(&sinking->moved, move_value(sinking, sinking->inside.items[i]));
     return sinking->moved.items[sinking->moved.count - 1];

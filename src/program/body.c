@@ -2,6 +2,7 @@
 #include "kernel/functions.h"
 #include "program/term.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -78,6 +79,18 @@ static Term shapes_differ(Lower *lower, Term a, Term b, Span span) {
     return term_poison;
 }
 
+Term term_bounded(Lower *lower, Term term, Span span) {
+    const Shape *shape =
+        term.kind == TERM_TENSOR ? program_peek(lower->program, term_shape(lower, term)) : NULL;
+    if (shape == NULL || shape_is_possible(shape))
+        return term;
+    Builder text = {0};
+    lower_error(lower, span, "a tensor of shape %s would have more than %" PRIu64 " elements",
+                shape_text(lower, term, &text), SHAPE_ELEMENTS);
+    builder_free(&text);
+    return term_poison;
+}
+
 /* The common failure of operands: a mistake before a missing key before nothing. */
 static bool spoiled(const Term *terms, uint32_t n, Term *out) {
     *out = term_null;
@@ -131,7 +144,7 @@ Term lower_map(Lower *lower, OpCode op, const Term *terms, Span span) {
             return shapes_differ(lower, terms[0], terms[i], span);
         operands[i] = term_value(lower, terms[i]);
     }
-    return term_tensor(program_map(lower->program, op, operands));
+    return term_bounded(lower, term_tensor(program_map(lower->program, op, operands)), span);
 }
 
 /* ---- operators ---- */
@@ -602,7 +615,7 @@ static bool run_turn(Lower *lower, const Ast *block, Term *next, uint32_t n_stat
 static Term lower_repeat(Lower *lower, const Ast *ast) {
     Term count = lower_expression(lower, ast->a);
     uint32_t n = ast->n_items;
-    if (!is_known(count) || count.number > REPEAT_LIMIT)
+    if (!is_known(count) || !(count.number <= REPEAT_LIMIT))
         return lower_error(lower, ast->a->span,
                            "the count of a repeat is a number up to %d, known before evaluation",
                            REPEAT_LIMIT);

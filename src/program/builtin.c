@@ -8,9 +8,16 @@ static Span argument_span(const Call *call, uint32_t i) {
     return call->given[i] != NULL ? call->given[i]->span : call->ast->span;
 }
 
-Term argument_wants(const Call *call, uint32_t i, const char *what) {
-    return lower_error(call->lower, argument_span(call, i), "'%.*s' takes %s here",
-                       TEXT_ARG(call->name), what);
+Term argument_wants(const Call *call, uint32_t i, const char *format, ...) {
+    Builder what = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    builder_vformat(&what, format, arguments);
+    va_end(arguments);
+    Term poison = lower_error(call->lower, argument_span(call, i), "'%.*s' takes %s here",
+                              TEXT_ARG(call->name), what.data);
+    builder_free(&what);
+    return poison;
 }
 
 /* ---- reading arguments ---- */
@@ -33,11 +40,11 @@ bool argument_axis(const Call *call, uint32_t i, uint32_t rank, int *axis) {
         return false;
     if (number < 0)
         number += rank;
-    *axis = (int)number;
-    if (number >= 0 && number < rank && number == trunc(number))
-        return true;
-    argument_wants(call, i, "one of the tensor's dimensions");
-    return false;
+    bool fits = number >= 0 && number < rank && number == trunc(number);
+    *axis = fits ? (int)number : 0;
+    if (!fits)
+        argument_wants(call, i, "one of the tensor's dimensions");
+    return fits;
 }
 
 bool argument_value(const Call *call, uint32_t i) {
@@ -54,27 +61,16 @@ bool argument_dims(const Call *call, uint32_t i, Shape *shape) {
     uint32_t n = term.kind == TERM_LIST ? term.n_items : 1;
     *shape = (Shape){.rank = n};
     for (uint32_t k = 0; n <= SHAPE_LIMIT && k < n; k++) {
-        bool whole = items[k].kind == TERM_NUMBER && items[k].number == trunc(items[k].number);
-        if (!whole || items[k].number < -1) {
+        double number = items[k].kind == TERM_NUMBER ? items[k].number : NAN;
+        if (number != trunc(number) || number < -1) {
             argument_wants(call, i, "whole numbers");
             return false;
         }
-        shape->dims[k] = (uint64_t)(int64_t)items[k].number;
+        shape->dims[k] = (uint64_t)(int64_t)fmin(number, (double)SHAPE_ELEMENTS + 1);
     }
     if (n > SHAPE_LIMIT)
         argument_wants(call, i, "a shape of fewer dimensions");
     return n <= SHAPE_LIMIT;
-}
-
-/* Elements of the largest tensor that a shape may ask for. */
-#define SHAPE_ELEMENTS ((uint64_t)1 << 48)
-
-static bool could_be(const Shape *shape) {
-    uint64_t count = 1;
-    for (uint32_t i = 0; i < shape->rank; i++)
-        if (__builtin_mul_overflow(count, shape->dims[i], &count) || count > SHAPE_ELEMENTS)
-            return false;
-    return true;
 }
 
 bool argument_shape(const Call *call, uint32_t i, Shape *shape) {
@@ -86,9 +82,9 @@ bool argument_shape(const Call *call, uint32_t i, Shape *shape) {
     }
     if (!argument_dims(call, i, shape))
         return false;
-    if (!could_be(shape))
+    if (!shape_is_possible(shape))
         argument_wants(call, i, "a shape that a tensor could have");
-    return could_be(shape);
+    return shape_is_possible(shape);
 }
 
 Term map1(Lower *lower, OpCode op, Term a, Span span) {
@@ -249,8 +245,9 @@ bool lower_builtin(Lower *lower, const Ast *call, Text name, Term *out) {
     uint32_t place = find_name(name);
     if (place == INDEX_NONE)
         return false;
-    *out = place < N_BUILTINS ? call_builtin(lower, call, name, &builtins[place])
-                              : call_elementwise(lower, call, directory.ops[place]);
+    *out = place < N_BUILTINS
+               ? term_bounded(lower, call_builtin(lower, call, name, &builtins[place]), call->span)
+               : call_elementwise(lower, call, directory.ops[place]);
     return true;
 }
 

@@ -23,8 +23,9 @@ typedef struct Call {
 #include "program/builtin.def"
 #undef BUILTIN
 
-/* The error that argument I should have been WHAT; returns poison. */
-Term argument_wants(const Call *call, uint32_t i, const char *what);
+/* The error that argument I should have been what FORMAT says; returns poison. */
+Term argument_wants(const Call *call, uint32_t i, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Reading arguments: each returns false after an error. */
 

@@ -13,10 +13,12 @@ Term builtin_reshape(Call *call) {
     uint64_t count = shape_count(term_dims(lower, call->arguments[0])), known = 1;
     int open = -1;
     for (uint32_t i = 0; i < shape.rank; i++)
-        if (shape.dims[i] == UINT64_MAX)
-            open = (int)i;
-        else
+        if (shape.dims[i] != UINT64_MAX)
             known *= shape.dims[i];
+        else if (open >= 0)
+            return argument_wants(call, 1, "no more than one -1");
+        else
+            open = (int)i;
     if (open >= 0 && known > 0 && count % known == 0)
         shape.dims[open] = count / known;
     if ((open >= 0 && shape.dims[open] == UINT64_MAX) || shape_count(&shape) != count)

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+enum { RANGE_LIMIT = 100000 /* items of a list that a body counts out */ };
+
 /* ---- reductions ---- */
 
 /* The shape without a dimension, which a reduction leaves with extent 1. */
@@ -189,11 +191,11 @@ Term builtin_range(Call *call) {
         to = from;
         from = 0;
     }
-    if (!(to - from <= 100000))
-        return argument_wants(call, 0, "no more than 100000 items");
+    if (!(to - from <= RANGE_LIMIT))
+        return argument_wants(call, 0, "no more than %d items", RANGE_LIMIT);
     VECTOR(Term) items = {0};
-    for (double at = from; at < to; at++)
-        vector_push(&items, term_number(at, NUMBER_INT));
+    for (uint32_t i = 0; i < to - from; i++) /* from + 1 may be from, where doubles are sparse */
+        vector_push(&items, term_number(from + i, NUMBER_INT));
     Term list = term_list(call->lower, items.items, (uint32_t)items.count);
     vector_free(&items);
     return list;

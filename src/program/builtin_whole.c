@@ -8,6 +8,12 @@
 
 #include <math.h>
 
+enum {
+    POWER_LIMIT = 1000000,       /* of a matrix, either way */
+    FRAME_STEPS_LIMIT = 1000000, /* towards a logarithm */
+    MASKS_LIMIT = 100000         /* of one draw */
+};
+
 /* ---- operands and results ---- */
 
 static Shape shape1(uint64_t n) {
@@ -196,8 +202,8 @@ Term builtin_matrix_power(Call *call) {
     double exponent;
     if (!argument_number(call, 1, 1, &exponent))
         return term_poison;
-    if (exponent != trunc(exponent) || fabs(exponent) > 1e6)
-        return argument_wants(call, 1, "a whole number from -1000000 to 1000000");
+    if (exponent != trunc(exponent) || fabs(exponent) > POWER_LIMIT)
+        return argument_wants(call, 1, "a whole number from -%d to %d", POWER_LIMIT, POWER_LIMIT);
     return raise_square(call, WHOLE_MATRIX_POWER, exponent);
 }
 
@@ -228,8 +234,8 @@ Term builtin_frame_log(Call *call) {
     if (!argument_frames(call, &shape) || !argument_number(call, 2, 1e-8, &parameters[0]) ||
         !argument_number(call, 3, 100, &parameters[1]))
         return term_poison;
-    if (!(parameters[1] >= 1 && parameters[1] <= 1e6))
-        return argument_wants(call, 3, "a number of steps from 1 to 1000000");
+    if (!(parameters[1] >= 1 && parameters[1] <= FRAME_STEPS_LIMIT))
+        return argument_wants(call, 3, "a number of steps from 1 to %d", FRAME_STEPS_LIMIT);
     ValueId operands[] = {argument_id(call, 0), argument_id(call, 1)};
     return call_whole(call, WHOLE_FRAME_LOG, operands, 2, shape, parameters, 2);
 }
@@ -333,12 +339,12 @@ Term builtin_random(Call *call) {
         return term_poison;
     Term like = call->arguments[0];
     if (like.kind == TERM_TENSOR)
-        return term_tensor(
-            program_random(program, term_shape(call->lower, like), seed, (uint32_t)stream));
+        return term_tensor(program_random(program, term_shape(call->lower, like), seed,
+                                          (uint32_t)(uint64_t)stream));
     if (!argument_shape(call, 0, &shape))
         return term_poison;
     return term_tensor(
-        program_random(program, program_shape(program, &shape), seed, (uint32_t)stream));
+        program_random(program, program_shape(program, &shape), seed, (uint32_t)(uint64_t)stream));
 }
 
 Term builtin_precise(Call *call) {
@@ -408,8 +414,8 @@ Term builtin_numpy_binomial(Call *call) {
         return term_poison;
     if (!(parameters[1] >= 0 && parameters[1] <= 1))
         return argument_wants(call, 1, "a probability, from 0 to 1,");
-    if (!(n >= 0 && n <= 100000 && n == trunc(n)))
-        return argument_wants(call, 3, "a number of masks from 0 to 100000");
+    if (!(n >= 0 && n <= MASKS_LIMIT && n == trunc(n)))
+        return argument_wants(call, 3, "a number of masks from 0 to %d", MASKS_LIMIT);
     parameters[2] = n;
     parameters[3] = (double)shape_count(&shape);
     ValueId whole = program_whole(lower->program, WHOLE_NUMPY_BINOMIAL, NULL, 0, parameters, 4);

@@ -177,7 +177,7 @@ static void find_nodes(Explorer *explorer, Region *region) {
         for (uint32_t i = 0; i < node->n_operands && !is_conversion(node); i++)
             meet(explorer, graph_operands(graph, id)[i]);
     }
-    qsort(explorer->pending.items, explorer->pending.count, sizeof(NodeId), by_number);
+    vector_sort(&explorer->pending, by_number);
     region->n_nodes = (uint32_t)explorer->pending.count;
     region->nodes =
         arena_copy(explorer->arena, explorer->pending.items, region->n_nodes * sizeof(NodeId));

@@ -277,11 +277,11 @@ ValueId program_random(Program *program, ShapeId shape, double seed, uint32_t st
 /* --- Elementwise --- */
 
 static ValueId map1(Program *program, OpCode op, ValueId a) {
-    return program_map(program, op, &a);
+    return program_map(program, op, (ValueId[3]){a});
 }
 
 static ValueId map2(Program *program, OpCode op, ValueId a, ValueId b) {
-    return program_map(program, op, (ValueId[]){a, b});
+    return program_map(program, op, (ValueId[3]){a, b});
 }
 
 static bool is_idempotent(OpCode op) {
@@ -581,7 +581,7 @@ static bool permutation_keeps_order(const Shape *dims, const uint64_t *permutati
 ValueId program_permute(Program *program, ValueId operand, const uint8_t *permutation) {
     const Shape dims = *program_dims(program, shape_of(program, operand));
     Shape moved = {.rank = dims.rank};
-    uint64_t extras[SHAPE_LIMIT];
+    uint64_t extras[SHAPE_LIMIT] = {0};
     for (uint32_t i = 0; i < dims.rank; i++) {
         assert(permutation[i] < dims.rank);
         extras[i] = permutation[i];
@@ -592,7 +592,7 @@ ValueId program_permute(Program *program, ValueId operand, const uint8_t *permut
         return program_reshape(program, operand, shape);
     const Value *value = value_at(program, operand);
     if (value->kind == VALUE_PERMUTE) {
-        uint8_t both[SHAPE_LIMIT];
+        uint8_t both[SHAPE_LIMIT] = {0};
         for (uint32_t i = 0; i < dims.rank; i++)
             both[i] = (uint8_t)program_extra(program, value, permutation[i]);
         return program_permute(program, program_operand(program, value, 0), both);
@@ -609,7 +609,7 @@ ValueId program_slice(Program *program, ValueId operand, const uint64_t *begin, 
     uint32_t rank = program_dims(program, shape)->rank;
     program_dims(program, shape_of(program, operand));
     const Value *value = value_at(program, operand);
-    uint64_t extras[SHAPE_LIMIT];
+    uint64_t extras[SHAPE_LIMIT] = {0};
     bool sliced = value->kind == VALUE_SLICE;
     for (uint32_t i = 0; i < rank; i++)
         extras[i] = begin[i] + (sliced ? program_extra(program, value, i) : 0);

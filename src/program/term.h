@@ -78,6 +78,9 @@ ShapeId term_shape(Lower *lower, Term term);
 ValueId term_value(Lower *lower, Term term);
 bool term_is_value(Term term);
 
+/* TERM, or poison after an error where it has more elements than any tensor may. */
+Term term_bounded(Lower *lower, Term term, Span span);
+
 /* op over numbers and tensors, which broadcast; numbers alone give a number. */
 Term lower_map(Lower *lower, OpCode op, const Term *terms, Span span);
 

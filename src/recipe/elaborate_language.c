@@ -162,9 +162,9 @@ static Item call_range(const Frame *frame, const Ast *ast) {
     if (!frame_may_list(frame, ast->span, bounds[1] - bounds[0]))
         return poison;
     ItemVector items = {0};
-    for (double at = bounds[0]; at < bounds[1]; at++)
-        vector_push(&items,
-                    item_of(build_number(frame->elaborator->build, at, NUMBER_INT, ast->span)));
+    for (uint32_t i = 0; i < bounds[1] - bounds[0]; i++) /* not by adding: doubles may be sparse */
+        vector_push(&items, item_of(build_number(frame->elaborator->build, bounds[0] + i,
+                                                 NUMBER_INT, ast->span)));
     return item_list(frame->elaborator, &items);
 }
 

@@ -389,9 +389,7 @@ const Config *const *solve_candidates(Arena *arena, Diags *diags, Solved *solved
     bool ok = find_choices(&solver);
     Choice *choice = &solver.choices[solved->domain_of[node]];
     const Config **configs = arena_array(arena, const Config *, choice->candidates.count + 1);
-    if (choice->candidates.count > 1)
-        qsort(choice->candidates.items, choice->candidates.count, sizeof *choice->candidates.items,
-              by_unknown);
+    vector_sort(&choice->candidates, by_unknown);
     const Config *known = choice->said != NULL ? choice->said : choice->perfect;
     if (ok && known != NULL)
         configs[(*count)++] = known;

@@ -457,8 +457,7 @@ static ConfigMatches find_matches(Configs *configs, const HashedNames *hashed) {
             vector_push(&found, (ConfigMatch){config, (n - known) / (double)n});
     }
     ConfigMatches matches = {.count = (uint32_t)found.count};
-    if (found.count > 1)
-        qsort(found.items, found.count, sizeof *found.items, by_falling_name);
+    vector_sort(&found, by_falling_name);
     matches.items = arena_copy(configs->arena, found.items, found.count * sizeof *found.items);
     vector_free(&found);
     return matches;

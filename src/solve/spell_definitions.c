@@ -203,8 +203,7 @@ static void write_text(const SpelledDefinitions *definitions, const Definition *
     if (definition->kind != DEFINITION_CONFIG)
         replace_name(&replacements, definition->span, definition->name, definition);
     each_call(syntax, definition, replace_call, &replacements);
-    if (replacements.items.count > 1)
-        qsort(replacements.items.items, replacements.items.count, sizeof(Replacement), by_place);
+    vector_sort(&replacements.items, by_place);
     uint32_t at = syntax->span.begin;
     for (size_t i = 0; i < replacements.items.count; i++) {
         const Replacement *replacement = &replacements.items.items[i];

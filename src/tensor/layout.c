@@ -85,7 +85,7 @@ static bool read_object(Parser *parser, Member *member, void *context) {
     if (parser->token.kind == HEADER_OBJECT_END)
         return advance(parser);
     for (bool more = true; more;) {
-        Text key;
+        Text key = {0};
         if (!take_key(parser, &key) || !member(parser, key, context) ||
             !take_separator(parser, HEADER_OBJECT_END, &more))
             return false;
@@ -340,7 +340,7 @@ static int compare_tensors(const void *left, const void *right) {
 static void sort_tensors(Layout *layout) {
     for (size_t i = 1; i < layout->tensors.count; i++)
         if (compare_tensors(&layout->tensors.items[i - 1], &layout->tensors.items[i]) > 0) {
-            qsort(layout->tensors.items, layout->tensors.count, sizeof(Tensor), compare_tensors);
+            vector_sort(&layout->tensors, compare_tensors);
             return;
         }
 }

@@ -9,6 +9,14 @@ uint64_t shape_count(const Shape *shape) {
     return count;
 }
 
+bool shape_is_possible(const Shape *shape) {
+    uint64_t count = 1;
+    for (uint32_t i = 0; i < shape->rank; i++)
+        if (__builtin_mul_overflow(count, shape->dims[i], &count) || count > SHAPE_ELEMENTS)
+            return false;
+    return true;
+}
+
 bool shape_equal(const Shape *a, const Shape *b) {
     if (a->rank != b->rank)
         return false;

@@ -140,8 +140,7 @@ static bool list_folder(Arena *arena, Text folder, Text suffix, TextList *names)
             vector_push(names, text_copy(arena, name));
     }
     closedir(stream);
-    if (names->count > 0)
-        qsort(names->items, names->count, sizeof *names->items, compare_texts);
+    vector_sort(names, compare_texts);
     return true;
 }
 

@@ -84,8 +84,7 @@ static bool list_names(SideFiles *files, const Refusal *refusal) {
             vector_push(&files->names, text_copy(files->arena, name));
     }
     closedir(stream);
-    if (files->names.count > 0)
-        qsort(files->names.items, files->names.count, sizeof *files->names.items, compare_names);
+    vector_sort(&files->names, compare_names);
     return true;
 }
 

@@ -155,6 +155,10 @@ static char *follow_links(Arena *arena, Text path, const Refusal *refusal) {
     return NULL;
 }
 
+static bool may_begin_header(unsigned char first) {
+    return first == '{' || first == ' ' || first == '\t' || first == '\r' || first == '\n';
+}
+
 /* Whether what stands at the target begins like a model, or is empty: no loss if replaced. */
 static bool check_content(const char *path, const Refusal *refusal) {
     struct stat status;
@@ -171,7 +175,7 @@ static bool check_content(const char *path, const Refusal *refusal) {
         length = length << 8 | head[i];
     return n == 0 ||
            (length > 0 && length <= HEADER_LIMIT && length <= size - HEADER_PREFIX &&
-            memchr("{ \t\r\n", head[HEADER_PREFIX], 5) != NULL) ||
+            may_begin_header(head[HEADER_PREFIX])) ||
            refuse(refusal, "exists and is no safetensors file; --force replaces it");
 }
 
@@ -394,7 +398,7 @@ static bool prepare(Writer *writer, const WriterOptions *options, const Refusal 
         return refuse(refusal, "its header would be %zu bytes long; the format allows %d",
                       writer->header_size - HEADER_PREFIX, HEADER_LIMIT);
     writer->target = follow_links(&writer->arena, writer->path, refusal);
-    struct stat old;
+    struct stat old = {0};
     if (writer->target == NULL || !check_target(writer, options, &old, refusal) ||
         !(writer->resume ? open_partial(writer, options, &old, refusal)
                          : open_temporary(writer, &old, refusal)))
