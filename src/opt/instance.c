@@ -537,7 +537,8 @@ static uint32_t fill_buffer(Fusion *fusion, const Instance *held) {
     uint32_t level = 0;
     if (fusion->facts[held->value].count == 0)
         return 0;
-    if (value->kind == VALUE_REDUCE && fusion->facts[held->value].row_own == 0)
+    if (value->kind == VALUE_REDUCE && value->axis >= 0 &&
+        fusion->facts[held->value].row_own == 0)
         return sink_new(fusion, (Sink){.kind = SINK_COLUMN,
                                        .context = column_context(fusion, value),
                                        .a = instance_operand(fusion, held, 0),
