@@ -159,7 +159,8 @@ coverage:
 LINTED := $(filter-out src/kernel/avx%,$(SOURCES) $(CLI))
 
 lint: all
-	clang-tidy --quiet $(LINTED) -- $(filter-out -Werror -Wextra -Wall,$(FLAGS)) -w
+	printf '%s\n' $(LINTED) | xargs -P $$(nproc) -n 4 sh -c \
+	    'clang-tidy --quiet "$$@" -- $(filter-out -Werror -Wextra -Wall,$(FLAGS)) -w 2> /dev/null' -
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --suppressions-list=tests/cppcheck.txt \
 	    --enable=warning,portability -j $$(nproc) -Isrc -I$(BUILD)/gen -D__x86_64__ $(LINTED)
 
