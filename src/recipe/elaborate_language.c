@@ -208,8 +208,9 @@ static Item call_convert(const Frame *frame, const Ast *ast) {
     if (operand == NODE_NONE || target == NODE_NONE)
         return poison;
     bool named = node_of(frame, target)->kind == NODE_STRING;
-    return language_convert(frame, operand, named ? node_of(frame, target)->text : TEXT(""), target,
-                            ast->span);
+    return named ? language_convert(frame, operand, node_of(frame, target)->text, NODE_NONE,
+                                    ast->span)
+                 : language_convert(frame, operand, TEXT(""), target, ast->span);
 }
 
 /* config(x): the name of its config, or null */

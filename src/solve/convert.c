@@ -96,7 +96,7 @@ static NodeId report_no_path(const Converter *converter, const Config *const *ca
 
 static const Config *find_target(const Converter *converter, const Recipe *recipe, Text name,
                                  NodeId like, Span span) {
-    if (name.size > 0) {
+    if (like == NODE_NONE) {
         const Config *config = configs_find(sources_configs(converter->sources), name);
         if (config == NULL)
             configs_unknown(sources_configs(converter->sources), name, span);
