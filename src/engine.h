@@ -2,6 +2,7 @@
 #ifndef ENGINE_H
 #define ENGINE_H
 
+#include "exec/input_content.h"
 #include "exec/schedule.h"
 #include "mecha.h"
 #include "solve/sources.h"
@@ -27,11 +28,16 @@ struct Engine {
     MechaSummary summary;
     /* of the run */
     struct timespec start;
-    uint64_t bytes; /* to write */
-    bool once;      /* everything has been evaluated, before what is again */
+    uint64_t bytes;        /* to write */
+    InputContent *content; /* of its inputs, where that is recorded */
+    Text recorded;
+    bool once; /* everything has been evaluated, before what is again */
 };
 
 Configs *engine_configs(Engine *engine);
+
+/* How many threads work. */
+unsigned engine_threads(const Engine *engine);
 
 /* The stages; each is NULL after errors. */
 Recipe *engine_elaborate(Engine *engine);

@@ -1,6 +1,7 @@
 /* The whole pipeline on one screen: see prepare_stages and mecha_run. */
 #include "diff.h"
 #include "engine.h"
+#include "record.h"
 
 #include "base/file.h"
 #include "exec/evaluate.h"
@@ -227,7 +228,7 @@ static bool allows_unused(const Engine *engine) {
     return allows;
 }
 
-static unsigned option_threads(const Engine *engine) {
+unsigned engine_threads(const Engine *engine) {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = engine->options->threads;
     return threads > 0 ? threads : processors > 0 ? (unsigned)processors : 1;
@@ -332,7 +333,7 @@ Solved *engine_solve(Engine *engine) {
 
 Schedule *engine_schedule(Engine *engine) {
     ScheduleOptions options = {.memory = option_memory(engine),
-                               .threads = option_threads(engine),
+                               .threads = engine_threads(engine),
                                .strict = engine->options->strict,
                                .identify = engine->options->resume};
     if (!option_dtype(engine, &options.dtype) || !option_compute(engine, &options.compute))
@@ -394,8 +395,12 @@ static void add_text(Engine *engine, Text key, const Builder *value, MetadataEnt
     entries[(*count)++] = (MetadataEntry){key, text_copy(&engine->arena, builder_view(value))};
 }
 
+/* The hashes of the inputs come first: they are filled in by number. */
 static void add_metadata(Engine *engine, uint32_t output, MetadataEntry *entries, size_t *count) {
     const RecipeOutput *recipe_output = &engine->recipe->outputs[output];
+    MetadataEntry record = record_entry(engine);
+    if (record.value.data != NULL)
+        entries[(*count)++] = record;
     if (!engine->options->no_metadata) {
         Builder list = {0}, source = {0};
         NodeId culprit;
@@ -430,7 +435,7 @@ static bool open_outputs(Engine *engine) {
         const RecipeOutput *recipe_output = &engine->recipe->outputs[i];
         Output *output = &engine->plan->outputs[i];
         MetadataEntry *metadata =
-            arena_array(&engine->arena, MetadataEntry, recipe_output->n_metadata + 4);
+            arena_array(&engine->arena, MetadataEntry, recipe_output->n_metadata + 5);
         uint64_t shard_size = recipe_output->shard_size;
         OutputFilesOptions options = {.file = {.force = engine->options->force,
                                                .no_sync = engine->options->no_sync,
@@ -459,6 +464,8 @@ static bool finish_outputs(Engine *engine) {
     bool ok = true;
     for (uint32_t i = 0; i < engine->plan->n_outputs; i++) {
         Output *output = &engine->plan->outputs[i];
+        if (ok)
+            record_fill(engine, i, 0);
         if (ok)
             ok = output_finish(output->files, engine->diags, engine->recipe->outputs[i].path_span);
         else
@@ -526,16 +533,21 @@ static const Plan *plan_of_rest(Engine *engine) {
 bool engine_evaluate(Engine *engine) {
     EvaluateOptions options = {.kernels = kernels_best(),
                                .native_least = 1 << 16,
-                               .threads = option_threads(engine),
+                               .threads = engine_threads(engine),
                                .memory = option_memory(engine),
                                .check_finite = !keeps_non_finite(engine),
                                .interrupted = engine->options->interrupted,
                                .progress = engine->options->progress != NULL ? show_progress : NULL,
                                .progress_context = engine,
                                .finished = engine->options->resume ? resume_note : NULL,
-                               .finished_context = engine->plan};
+                               .finished_context = engine->plan,
+                               .content = engine->content};
     for (const Plan *plan = plan_of_rest(engine); plan != NULL;) {
+        if (engine->content != NULL)
+            input_content_begin(engine->content, plan);
         EvaluateResult result = evaluate(plan, &options);
+        if (engine->content != NULL)
+            input_content_end(engine->content);
         options.finished = NULL; /* what has to be done again is, after an interruption, too */
         engine->summary.bytes_read += result.bytes_read;
         engine->summary.bytes_written += result.bytes_written;
@@ -556,8 +568,9 @@ bool mecha_run(Engine *engine) {
     ScheduleFigures figures = schedule_figures(engine->schedule);
     engine->bytes = figures.bytes_to_write;
     reader_guard_maps(writer_remove_temporaries);
+    record_begin(engine);
     bool ok = outputs_have_paths(engine) && open_outputs(engine) && engine_evaluate(engine) &&
-              finish_outputs(engine);
+              record_finish(engine) && finish_outputs(engine);
     if (!ok)
         abandon_outputs(engine);
     engine->summary.n_outputs = engine->plan->n_outputs;

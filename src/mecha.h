@@ -51,7 +51,8 @@ typedef struct MechaOptions {
     bool strict;         /* missing mandatory and dropped keys are errors */
     bool no_metadata;    /* --metadata none */
     bool keep_non_finite, allow_unused, no_sync, force;
-    bool resume; /* go on from what an interrupted run left, and leave it if interrupted */
+    bool record_hashes; /* write into the metadata what the inputs held */
+    bool resume;        /* go on from what an interrupted run left, and leave it if interrupted */
     /* Called now and then from one of the workers, never twice at once; NULL for none. */
     void (*progress)(void *context, const struct MechaProgress *progress);
     void *progress_context;
@@ -75,6 +76,21 @@ bool mecha_load_parts(Engine *engine, const SourcePart *parts, size_t n_parts, c
 /* The recipe that a model carries in its metadata: the one that it was made with, whole, or at
  * least the instruction list. False, after an error, where there is none. */
 bool mecha_carried(Engine *engine, const char *path, Builder *out);
+
+/* Whether the inputs of a model that was made with `record_hashes` are still what they were. */
+typedef enum MechaInputState {
+    MECHA_INPUT_SAME,
+    MECHA_INPUT_DIFFERENT,
+    MECHA_INPUT_MISSING,
+    MECHA_INPUT_UNREADABLE, /* after an error */
+} MechaInputState;
+typedef struct MechaInput {
+    Text path;  /* as the recipe has it */
+    Text found; /* where it is now; empty where it is not */
+    MechaInputState state;
+} MechaInput;
+/* NULL after an error. Looks for them where a recipe beside the model would. */
+const MechaInput *mecha_verify(Engine *engine, const char *path, size_t *count);
 
 /* The names of the loaded recipe's parameters. The array lives as long as the engine. */
 const Text *mecha_parameters(Engine *engine, size_t *count);

@@ -29,6 +29,7 @@ static bool is_of_type(const json_t *value, const char *type) {
            (strcmp(type, "string") == 0 && json_is_string(value)) ||
            (strcmp(type, "integer") == 0 && json_is_integer(value)) ||
            (strcmp(type, "number") == 0 && json_is_number(value)) ||
+           (strcmp(type, "boolean") == 0 && json_is_boolean(value)) ||
            (strcmp(type, "null") == 0 && json_is_null(value));
 }
 
@@ -42,10 +43,17 @@ static void check_type(const json_t *value, const json_t *types) {
     free(wanted);
 }
 
+static void check_choice(const json_t *value, const json_t *choices) {
+    bool fits = choices == NULL;
+    for (size_t i = 0; i < json_array_size(choices); i++)
+        fits |= json_equal(value, json_array_get(choices, i));
+    ck_assert_msg(fits, "'%s' is none of the choices", json_string_value(value));
+}
+
 static void check_words(const json_t *schema) {
-    static const char *const words[] = {"$schema",   "title", "type", "required",
-                                        "$defs",     "items", "$ref", "additionalProperties",
-                                        "properties"};
+    static const char *const words[] = {"$schema",    "title", "type", "required",
+                                        "$defs",      "items", "$ref", "additionalProperties",
+                                        "properties", "enum"};
     const char *word;
     json_t *value;
     json_object_foreach((json_t *)schema, word, value) {
@@ -89,6 +97,7 @@ static void check_value(const json_t *root, const json_t *schema, const json_t *
     schema = resolve(root, schema);
     check_words(schema);
     check_type(value, json_object_get(schema, "type"));
+    check_choice(value, json_object_get(schema, "enum"));
     if (json_is_object(value))
         check_members(root, schema, value);
     for (size_t i = 0; i < json_array_size(value); i++)
@@ -114,6 +123,11 @@ START_TEST(json_is_as_its_schema_says) {
     expect_valid("docs/schema/info.json",
                  run_mecha(&here, "info", "a.safetensors", "--json", "--keys", "*"));
     expect_valid("docs/schema/explain.json", run_mecha(&here, "explain", "right.mecha", "--json"));
+    Run run = run_mecha(&here, "run", "right.mecha", "-o", "o.safetensors", "--record-hashes");
+    ck_assert_int_eq(run.status, 0);
+    run_free(&run);
+    expect_valid("docs/schema/verify.json",
+                 run_mecha(&here, "recipe", "o.safetensors", "--verify", "--json"));
     expect_valid("docs/schema/messages.json", run_mecha(&here, "check", "wrong.mecha", "--json"));
 }
 END_TEST

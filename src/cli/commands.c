@@ -39,11 +39,13 @@ const Command commands[] = {
      "keys,\n"
      "and before them the modules whose targets match.",
      "mecha info blend.safetensors --keys '*attn2*'", 1, 100000, command_info},
-    {"recipe", COMMAND_RECIPE, "FILE", "the recipe that a model was made with",
+    {"recipe", COMMAND_RECIPE, "FILE [--verify [--json]]", "the recipe that a model was made with",
      "Models that mecha wrote carry a recipe that makes them again: with imports inlined, "
      "parameters\n"
      "bound, and options as they were. Of those that sd-mecha wrote it is the instruction list.\n"
-     "'mecha run FILE' runs it.",
+     "'mecha run FILE' runs it. --verify tells instead whether the inputs are what they were, if "
+     "that\n"
+     "was recorded by 'run --record-hashes'; exit status 1 if one is not.",
      "mecha recipe blend.safetensors | mecha run - -o again.safetensors", 1, 1, command_recipe},
     {"diff", COMMAND_DIFF, "A B [--json] [--html FILE]", "where and how much two models differ",
      "Keys that only one has, shapes and dtypes that differ, and for each component and block the\n"

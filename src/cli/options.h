@@ -41,7 +41,7 @@ typedef struct Arguments {
     VECTOR(MechaSetting) settings;
     const char *metadata, *progress, *keys, *html;
     MechaConfigParts parts;
-    bool dry_run, json, write, check, quiet, verbose, help;
+    bool dry_run, verify, json, write, check, quiet, verbose, help;
 } Arguments;
 
 /* Reads what follows the command's name. False after saying on standard error what is wrong. */

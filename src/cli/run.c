@@ -96,6 +96,9 @@ static int evaluate(Engine *engine, const Arguments *arguments) {
 int command_run(Arguments *arguments) {
     if (arguments->dry_run)
         return command_explain(arguments);
+    if (arguments->engine.record_hashes && arguments->engine.no_metadata)
+        return usage_error(arguments->command, "--record-hashes writes into the metadata, which "
+                                               "'--metadata none' leaves out");
     ProgressLine line = {0};
     if (wants_progress(arguments)) {
         arguments->engine.progress = progress_report;

@@ -24,6 +24,7 @@ typedef struct EvaluateOptions {
      * NULL. */
     void (*finished)(void *context, const Task *task);
     void *finished_context;
+    struct InputContent *content; /* taken of what is read (exec/input_content.h); may be NULL */
 } EvaluateOptions;
 
 /* A leaf that turned out to hold NaN or an infinity, or (from the number of leaves on) a check that

@@ -1,5 +1,6 @@
 #include "exec/job.h"
 
+#include "exec/input_content.h"
 #include "exec/view.h"
 #include "exec/whole_call.h"
 
@@ -58,6 +59,7 @@ void job_init(Job *job, const Plan *plan, const EvaluateOptions *options, Native
     job->frame.kernels = options->kernels;
     job->frame.plan = plan;
     job->frame.check_finite = options->check_finite;
+    job->content = options->content;
     job->natives = natives;
     job->native_least = options->native_least;
 }
@@ -95,9 +97,11 @@ void job_begin(Job *job, uint32_t number) {
     const PassList *passes = task->passes;
     job->number = number;
     job->frame.task = task;
+    job->frame.number = number;
     job->frame.compute = passes->compute;
     job->open = false;
     job->pass = 0;
+    job->content_due = job->content != NULL;
     vector_resize(&job->uniforms, passes->n_uniforms);
     vector_resize(&job->uniform_tiles, passes->n_uniforms * sizeof(double));
     vector_resize(&job->buffers, passes->n_buffers);
@@ -279,6 +283,8 @@ static bool open_pass(Job *job, Machine *machine) {
     job->n_chunks = job->left_out ? 0 : pass_chunks(job->frame.task, pass);
     job->next_chunk = 0;
     job->chunks_left = job->n_chunks;
+    job->frame.content = job->content_due && job->n_chunks > 0 ? job->content : NULL;
+    job->content_due &= job->frame.content == NULL;
     job->open = true;
     return true;
 }
@@ -318,6 +324,7 @@ static void open_again(Job *job) {
     job->code = tile_code(job, job->frame.pass->again, job->frame.pass->n_again);
     job->next_chunk = 0;
     job->chunks_left = job->n_chunks;
+    job->frame.content = NULL;
 }
 
 /* Whether the pass at hand is complete. */
@@ -351,6 +358,8 @@ JobStep job_next(Job *job, Machine *machine) {
     const PassList *passes = job->frame.task->passes;
     if (job->pass == passes->n_passes) {
         run_code(job, passes->ending, passes->n_ending);
+        if (job->content_due)
+            input_content_take(job->content, job->number, 0, 1, 1);
         drop_leaves(job);
         return JOB_COMPLETE;
     }
@@ -395,6 +404,8 @@ static EvaluateStatus run_whole(Job *job) {
 }
 
 EvaluateStatus job_run(Job *job, Machine *machine, uint64_t chunk) {
+    if (job->frame.content != NULL && job->frame.pass->kind != PASS_TILES)
+        input_content_take(job->content, job->number, chunk, chunk + 1, job->n_chunks);
     if (job->frame.pass->kind == PASS_COPY)
         return run_copy(job, machine, chunk);
     if (job->frame.pass->kind == PASS_WHOLE)

@@ -18,6 +18,9 @@ typedef struct Job {
     uint64_t next_chunk, chunks_left;
     struct Job *next;
 
+    struct InputContent *content;
+    bool content_due;   /* it was not taken of the leaves yet */
+
     Frame frame; /* what the threads share */
     NativeCache *natives;
     uint64_t native_least;

@@ -1,6 +1,9 @@
+#include "exec/input_content.h"
 #include "exec/work.h"
 
 #include <string.h>
+
+enum { CONTENT_TILES = 8 };
 
 size_t compute_size(Compute compute) {
     return compute == COMPUTE_F64 ? sizeof(double) : sizeof(float);
@@ -167,12 +170,20 @@ static void selections_end(const Work *work) {
 }
 
 static void run_range(Work *work, TileCode code, uint64_t begin, uint64_t end) {
-    const Pass *pass = work->frame->pass;
     uint64_t step = work->frame->cut.tile_units;
-    if (pass->order != ORDER_COLUMNS)
-        work->end = end * unit_elements(pass, &work->frame->cut);
     for (uint64_t unit = begin; unit < end; unit += step)
         run_tile(work, code, unit, end - unit < step ? end : unit + step);
+}
+
+/* The content of what is read is taken a block or two of each leaf ahead of the tiles. */
+static void run_range_with_content(Work *work, TileCode code, uint64_t begin, uint64_t end) {
+    const Frame *frame = work->frame;
+    uint64_t step = CONTENT_TILES * frame->cut.tile_units;
+    for (uint64_t unit = begin; unit < end; unit += step) {
+        uint64_t next = end - unit < step ? end : unit + step;
+        input_content_take(frame->content, frame->number, unit, next, frame->cut.units);
+        run_range(work, code, unit, next);
+    }
 }
 
 bool tile_run(Machine *machine, const Frame *frame, TileCode code, uint64_t chunk) {
@@ -181,7 +192,10 @@ bool tile_run(Machine *machine, const Frame *frame, TileCode code, uint64_t chun
     code_begin(&work, code);
     reductions_begin(&work, chunk);
     selections_begin(&work);
-    run_range(&work, code, begin, end < frame->cut.units ? end : frame->cut.units);
+    end = end < frame->cut.units ? end : frame->cut.units;
+    if (frame->pass->order != ORDER_COLUMNS)
+        work.end = end * unit_elements(frame->pass, &frame->cut);
+    (frame->content != NULL ? run_range_with_content : run_range)(&work, code, begin, end);
     selections_end(&work);
     block_flush_all(&work);
     return !machine->write_failed;

@@ -35,6 +35,8 @@ typedef struct Frame {
     Compute compute;
     const Plan *plan;
     const Task *task;
+    uint32_t number;              /* of the task in the plan */
+    struct InputContent *content; /* taken by this sweep (exec/input_content.h), or NULL */
     const Pass *pass;
     Shape domain;
     uint64_t count; /* elements of the domain */

@@ -123,13 +123,25 @@ static bool same_model(const void *context, const void *wanted, uint32_t item) {
     return text_equal(a->name, b->name) && text_equal(a->folder, b->folder);
 }
 
-static const Model *search_model(Sources *sources, Text folder, Text name, Span span) {
+static Search search_from(Sources *sources, Text folder) {
     Search search = {.arena = sources->arena, .diags = sources->diags, .shared = sources->shared};
     vector_push(&search.folders, folder);
     for (size_t i = 0; i < sources->n_models_dirs; i++)
         vector_push(&search.folders, text_from(sources->models_dirs[i]));
     add_environment(&search);
     vector_push(&search.folders, TEXT("."));
+    return search;
+}
+
+bool sources_has(Sources *sources, Text folder, Text name) {
+    Search search = search_from(sources, folder);
+    bool found = find_model(&search, name).size > 0;
+    vector_free(&search.folders);
+    return found;
+}
+
+static const Model *search_model(Sources *sources, Text folder, Text name, Span span) {
+    Search search = search_from(sources, folder);
     const Model *model = open_model(&search, name, span);
     vector_free(&search.folders);
     return model;

@@ -19,6 +19,8 @@ void sources_share(Sources *sources, Models *models);
 
 Configs *sources_configs(Sources *sources);
 
+/* Whether there is a file (or folder) where such a model is looked for. */
+bool sources_has(Sources *sources, Text folder, Text name);
 /* The model that a recipe in FOLDER calls by that name; NULL after an error at SPAN. */
 const Model *sources_model(Sources *sources, Text folder, Text name, Span span);
 

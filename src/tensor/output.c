@@ -182,6 +182,11 @@ bool output_write(OutputFiles *output, const OutputTensor *tensor, uint64_t offs
     return writer_write(output->writers[tensor->file], offset, data, size);
 }
 
+void output_patch_metadata(OutputFiles *output, size_t index, Text value) {
+    for (uint32_t i = 0; i < output->n_files; i++)
+        writer_patch_metadata(output->writers[i], index, value);
+}
+
 bool output_check(const OutputFiles *output, Diags *diags, Span span) {
     for (uint32_t i = 0; i < output->n_files; i++)
         if (!writer_check(output->writers[i], diags, span))

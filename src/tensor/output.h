@@ -29,6 +29,9 @@ const void *output_memory(const OutputFiles *output, const OutputTensor *tensor)
 bool output_write(OutputFiles *output, const OutputTensor *tensor, uint64_t offset,
                   const void *data, size_t size);
 
+/* As writer_patch_metadata, of every file. */
+void output_patch_metadata(OutputFiles *output, size_t index, Text value);
+
 /* As writer_check. */
 bool output_check(const OutputFiles *output, Diags *diags, Span span);
 
