@@ -1,5 +1,6 @@
 /* mecha_configs and mecha_config: the architectures, in words and as JSON. */
 #include "engine.h"
+#include "solve/conversion.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,10 +128,10 @@ static void add_conversions(Engine *engine, Builder *out, Text name, bool from, 
     const Definition *const *all = library_list(engine->library, AST_CONVERSION, &count);
     for (size_t i = 0; i < count; i++) {
         const Method *method = all[i]->method;
-        if (method->n_parameters != 1 || method->keys_any)
+        if (!conversion_is_step(method))
             continue;
         Text source = method->parameters[0].config, target = method->config;
-        if (!text_equal(from ? source : target, name) || text_equal(source, target))
+        if (!text_equal(from ? source : target, name))
             continue;
         builder_format(out, "  %-12s  %.*s\n", first ? title : "",
                        TEXT_ARG(from ? target : source));

@@ -62,7 +62,7 @@ START_TEST(one_has_a_page) {
         "  made from     sdxl-sgm\n"
         "  written in    <stdlib>/configs/sdxl.mecha\n");
     expect_lines("sd1-kohya_kohya_lora", (MechaConfigParts){0},
-                 "  keys          7704 keys, all optional\n");
+                 "  keys          17492 keys, all optional\n");
     expect_lines("sd1-kohya_kohya_lora", (MechaConfigParts){0}, "  becomes       sd1-kohya\n");
 }
 END_TEST

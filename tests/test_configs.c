@@ -2,8 +2,8 @@
  * against the lists beside the project where they are. */
 #include "base/file.h"
 #include "base/vector.h"
+#include "known_configs.h"
 #include "scratch.h"
-#include "solve/configs.h"
 #include "solve/conversion.h"
 #include "syntax/parse.h"
 #include "tests.h"
@@ -12,28 +12,12 @@
 #include <string.h>
 #include <xxhash.h>
 
-static Arena arena;
-static Diags *diags;
-static Library *library;
-static Configs *configs;
-
-static void open_configs(void) {
-    diags = diags_new();
-    library = library_new(&arena, diags);
-    configs = configs_new(&arena, diags, library);
-}
-
-static void close_configs(void) {
-    configs_free(configs);
-    library_free(library);
-    diags_free(diags);
-    arena_free(&arena);
-}
+static KnownConfigs library;
 
 static const Config *complete_config(const char *name) {
-    const Config *config = configs_find(configs, text_from(name));
+    const Config *config = configs_find(library.configs, text_from(name));
     ck_assert_msg(config != NULL, "%s cannot be read", name);
-    config_complete(configs, config);
+    config_complete(library.configs, config);
     return config;
 }
 
@@ -56,7 +40,7 @@ static Text key_line(const ConfigKey *key) {
     for (uint32_t i = 0; i < key->n_aliases; i++)
         builder_format(&out, "%s%.*s", i > 0 ? "," : "", TEXT_ARG(key->aliases[i]));
     builder_add(&out, key->n_aliases == 0 ? TEXT("-") : TEXT(""));
-    Text line = text_copy(&arena, builder_view(&out));
+    Text line = text_copy(&library.arena, builder_view(&out));
     builder_free(&out);
     return line;
 }
@@ -78,7 +62,7 @@ static const struct {
 };
 
 START_TEST(keys_are_those_of_the_architecture) {
-    open_configs();
+    known_configs_open(&library);
     const Config *config = complete_config(known[_i].name);
     Lines lines = config_lines(config);
     XXH64_state_t *state = XXH64_createState();
@@ -94,7 +78,7 @@ START_TEST(keys_are_those_of_the_architecture) {
                       hash == known[_i].hash,
                   "{\"%s\", %u, %u, 0x%016llx},", known[_i].name, config->n_keys, config->n_blocks,
                   (unsigned long long)hash);
-    close_configs();
+    known_configs_close(&library);
 }
 END_TEST
 
@@ -112,11 +96,11 @@ static Lines file_lines(Text text) {
 
 /* Only where the lists are beside the project. */
 START_TEST(keys_are_those_of_the_lists) {
-    open_configs();
+    known_configs_open(&library);
     Text text;
     int error;
-    Text path = text_format(&arena, "../shared/reference/keys/%s.tsv", known[_i].name);
-    if (file_read(&arena, path, FILE_TEXT_LIMIT, &text, &error)) {
+    Text path = text_format(&library.arena, "../shared/reference/keys/%s.tsv", known[_i].name);
+    if (file_read(&library.arena, path, FILE_TEXT_LIMIT, &text, &error)) {
         Lines ours = config_lines(complete_config(known[_i].name)), theirs = file_lines(text);
         qsort(theirs.items + 1, theirs.count - 1, sizeof *theirs.items, by_bytes);
         ck_assert_uint_eq(ours.count, theirs.count - 1);
@@ -127,42 +111,45 @@ START_TEST(keys_are_those_of_the_lists) {
         vector_free(&ours);
         vector_free(&theirs);
     }
-    close_configs();
+    known_configs_close(&library);
 }
 END_TEST
 
 START_TEST(aliases_and_modules_are_found) {
-    open_configs();
-    const Config *sd1 = configs_find(configs, TEXT("sd1-ldm"));
+    known_configs_open(&library);
+    const Config *sd1 = configs_find(library.configs, TEXT("sd1-ldm"));
     Text name = TEXT("cond_stage_model.transformer.text_model.final_layer_norm.bias");
-    KeyId key =
-        config_find(configs, sd1, TEXT("cond_stage_model.transformer.final_layer_norm.bias"));
+    KeyId key = config_find(library.configs, sd1,
+                            TEXT("cond_stage_model.transformer.final_layer_norm.bias"));
     ck_assert_uint_ne(key, INDEX_NONE);
     ck_assert(text_equal(sd1->keys[key].name, name));
-    ck_assert_uint_eq(config_find(configs, sd1, name), key);
-    ck_assert_uint_eq(config_find(configs, sd1, TEXT("final_layer_norm.bias")), INDEX_NONE);
-    const Config *lora = configs_find(configs, TEXT("sdxl-kohya_kohya_lora"));
+    ck_assert_uint_eq(config_find(library.configs, sd1, name), key);
+    ck_assert_uint_eq(config_find(library.configs, sd1, TEXT("final_layer_norm.bias")), INDEX_NONE);
+    const Config *lora = configs_find(library.configs, TEXT("sdxl-kohya_kohya_lora"));
     ck_assert_uint_eq(lora->n_keys, 0);
-    key = config_find(configs, lora, TEXT("lora_unet_middle_block_1_proj_in.lora_up.weight"));
+    key =
+        config_find(library.configs, lora, TEXT("lora_unet_middle_block_1_proj_in.lora_up.weight"));
     ck_assert_uint_eq(key, 0);
     ck_assert(text_equal(lora->keys[0].component, TEXT("diffuser")));
-    ck_assert_uint_eq(config_find(configs, lora, TEXT("lora_unet_middle_block_1_proj_in.bias")),
-                      INDEX_NONE);
-    close_configs();
+    ck_assert_uint_eq(
+        config_find(library.configs, lora, TEXT("lora_unet_middle_block_1_proj_in.bias")),
+        INDEX_NONE);
+    known_configs_close(&library);
 }
 END_TEST
 
 /* What is wrong with a config is said at its place. */
 static void expect_error(const char *text, const char *message) {
-    open_configs();
+    known_configs_open(&library);
     Text source = text_from(text);
-    const Ast *file = parse_recipe(&arena, diags, diags_source(diags, TEXT("test"), source));
-    library_scope(library, file);
-    ck_assert(configs_find(configs, TEXT("a-b")) == NULL);
-    ck_assert(diag_failed(diags));
-    Text said = diags_at(diags, 0)->message;
+    const Ast *file = parse_recipe(&library.arena, library.diags,
+                                   diags_source(library.diags, TEXT("test"), source));
+    library_scope(library.library, file);
+    ck_assert(configs_find(library.configs, TEXT("a-b")) == NULL);
+    ck_assert(diag_failed(library.diags));
+    Text said = diags_at(library.diags, 0)->message;
     ck_assert_msg(text_equal(said, text_from(message)), "%.*s", TEXT_ARG(said));
-    close_configs();
+    known_configs_close(&library);
 }
 
 START_TEST(mistakes_are_said) {
@@ -209,19 +196,18 @@ static const struct {
     {"sdxl-sgm", "sdxl-diffusers_unet_only", "sdxl-sgm__to__sdxl-diffusers_unet_only", 1680},
     {"sd1-supermerger_blocks", "sd1-ldm", "sd1-supermerger_blocks__to__sd1-ldm", 1831},
     {"sdxl-supermerger_blocks", "sdxl-sgm", "sdxl-supermerger_blocks__to__sdxl-sgm", 2531},
-    {"sdxl-kohya_kohya_lora", "sdxl-kohya", NULL, 1135},
-    {"sd1-kohya_lycoris_lora", "sd1-kohya", NULL, 428},
+    {"sd3-kohya", "sd3-comfyui", NULL, 1424},
+    {"flux-flux", "flux-kohya", NULL, 1195},
+    {"sdxl-kohya_kohya_lora", "sdxl-kohya", NULL, 2641},
+    {"sd1-kohya_lycoris_lora", "sd1-kohya", NULL, 1130},
 };
 
-/* The conversion between two configs that has no other parameters. */
 static const Method *find_conversion(const char *from, const char *to) {
     size_t count;
-    const Definition *const *all = library_list(library, AST_CONVERSION, &count);
+    const Definition *const *all = library_list(library.library, AST_CONVERSION, &count);
     for (size_t i = 0; i < count; i++) {
-        const Method *method = all[i]->method;
-        if (method->n_parameters == 1 && text_equal(method->config, text_from(to)) &&
-            text_equal(method->parameters[0].config, text_from(from)))
-            return method;
+        if (known_conversion_is(all[i], text_from(from), text_from(to)))
+            return all[i]->method;
     }
     ck_abort_msg("no conversion from %s to %s", from, to);
 }
@@ -229,17 +215,18 @@ static const Method *find_conversion(const char *from, const char *to) {
 /* A source that has all keys of its config. */
 static bool has_all(void *context, uint32_t parameter, Text key) {
     (void)parameter;
-    return config_find(configs, context, key) != INDEX_NONE;
+    return config_find(library.configs, context, key) != INDEX_NONE;
 }
 
 static Conversion *open_conversion(const char *from, const char *to) {
-    Conversion *conversion = conversion_read(&arena, diags, configs, find_conversion(from, to));
+    Conversion *conversion = conversion_read(&library.arena, library.diags, library.configs,
+                                             find_conversion(from, to), TEXT("weight"));
     ck_assert_ptr_nonnull(conversion);
     return conversion;
 }
 
 START_TEST(conversions_make_the_keys) {
-    open_configs();
+    known_configs_open(&library);
     const Config *from = complete_config(conversions[_i].from);
     const Config *to = complete_config(conversions[_i].to);
     Conversion *conversion = open_conversion(conversions[_i].from, conversions[_i].to);
@@ -248,7 +235,7 @@ START_TEST(conversions_make_the_keys) {
         n += conversion_find(conversion, to->keys[key].name, has_all, (void *)from) != NULL;
     ck_assert_uint_eq(n, conversions[_i].n_keys);
     conversion_free(conversion);
-    close_configs();
+    known_configs_close(&library);
 }
 END_TEST
 
@@ -271,12 +258,12 @@ static Text column(Text line, uint32_t n) {
 }
 
 START_TEST(conversions_read_the_keys_of_the_lists) {
-    open_configs();
+    known_configs_open(&library);
     Text text;
     int error;
-    Text path = text_format(&arena, "../shared/reference/conversions/%s.tsv",
+    Text path = text_format(&library.arena, "../shared/reference/conversions/%s.tsv",
                             conversions[_i].list != NULL ? conversions[_i].list : "");
-    if (file_read(&arena, path, FILE_TEXT_LIMIT, &text, &error)) {
+    if (file_read(&library.arena, path, FILE_TEXT_LIMIT, &text, &error)) {
         const Config *from = complete_config(conversions[_i].from);
         Conversion *conversion = open_conversion(conversions[_i].from, conversions[_i].to);
         Lines lines = file_lines(text);
@@ -295,13 +282,13 @@ START_TEST(conversions_read_the_keys_of_the_lists) {
         vector_free(&lines);
         conversion_free(conversion);
     }
-    close_configs();
+    known_configs_close(&library);
 }
 END_TEST
 
 /* There and back is the same key, or one that is made of parts of it and back. */
 static void expect_round_trip(const char *there, const char *back) {
-    open_configs();
+    known_configs_open(&library);
     const Config *from = complete_config(there), *to = complete_config(back);
     Conversion *forth = open_conversion(there, back), *home = open_conversion(back, there);
     for (KeyId key = 0; key < from->n_keys; key++) {
@@ -317,7 +304,7 @@ static void expect_round_trip(const char *there, const char *back) {
     }
     conversion_free(forth);
     conversion_free(home);
-    close_configs();
+    known_configs_close(&library);
 }
 
 START_TEST(conversions_there_and_back_lose_nothing) {

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "run.h"
 #include "tensor/reader.h"
+#include "tensor/writer.h"
 #include "tests.h"
 
 #include <check.h>
@@ -65,21 +66,44 @@ END_TEST
 
 #define CASES "tests/networks"
 
-/* The first line of a case: the architecture, the key, and its shape. */
+/* The first line of a case: the architecture, the key, its shape, and whether the weight matters.
+ */
 typedef struct Expected {
     FILE *file;
-    char config[40], key[120];
+    char config[40], key[120], shape[60], how[20];
 } Expected;
 
 static Expected expected_open(const char *name) {
-    char path[300], shape[60];
+    char path[300];
     Expected expected;
     snprintf(path, sizeof path, CASES "/%s.txt", name);
     expected.file = fopen(path, "r");
     ck_assert_ptr_nonnull(expected.file);
-    ck_assert_int_eq(fscanf(expected.file, "%39s %119s %59s", expected.config, expected.key, shape),
-                     3);
+    ck_assert_int_eq(fscanf(expected.file, "%39s %119s %59s %19s", expected.config, expected.key,
+                            expected.shape, expected.how),
+                     4);
     return expected;
+}
+
+/* A model of the one weight, with the numbers that `base` in generate.py has. */
+static void write_base(const Expected *expected, const char *folder) {
+    Diags *diags = diags_new();
+    OutputTensor tensor = {.name = text_from(expected->key), .dtype = DTYPE_F32};
+    for (const char *at = expected->shape; at != NULL; at = strchr(at, 'x')) {
+        at += *at == 'x';
+        tensor.shape.dims[tensor.shape.rank++] = strtoull(at, NULL, 10);
+    }
+    char *path = path_in(folder, "base.safetensors");
+    WriterOptions options = {.no_sync = true, .force = true};
+    Writer *writer = writer_open(text_from(path), &tensor, 1, &options, diags, SPAN_NONE);
+    ck_assert_ptr_nonnull(writer);
+    for (uint64_t i = 0; i < shape_count(&tensor.shape); i++) {
+        float value = (float)((double)(i * 7919 % 1009) - 504) / 1024;
+        ck_assert(writer_write(writer, tensor.offset + i * sizeof value, &value, sizeof value));
+    }
+    ck_assert(writer_finish(writer, diags, SPAN_NONE));
+    free(path);
+    diags_free(diags);
 }
 
 /* The largest of the numbers sets how near the others have to be: terms cancel. */
@@ -101,8 +125,16 @@ static void check_network(const char *folder, const char *name) {
     Expected expected = expected_open(name);
     char plan[8192];
     char *network = realpath(CASES, NULL);
-    snprintf(plan, sizeof plan, "model(\"%s/%s.safetensors\") as \"%s\"\n", network, name,
-             expected.config);
+    if (strcmp(expected.how, "base") == 0) {
+        write_base(&expected, folder);
+        snprintf(plan, sizeof plan,
+                 "convert(model(\"%s/%s.safetensors\"), model(\"base.safetensors\", config = "
+                 "\"%s\"))\n",
+                 network, name, expected.config);
+    } else {
+        snprintf(plan, sizeof plan, "model(\"%s/%s.safetensors\") as \"%s\"\n", network, name,
+                 expected.config);
+    }
     write_text(folder, "plan.mecha", plan);
     Run run = run_mecha(&(RunOptions){.folder = folder}, "run", "-q", "plan.mecha", "--space",
                         "delta", "--dtype", "f32", "-o", "out.safetensors");
@@ -138,9 +170,32 @@ START_TEST(networks_add_what_their_formulas_say) {
         check_network(folder, name);
         n++;
     }
-    ck_assert_uint_ge(n, 43);
+    ck_assert_uint_ge(n, 200);
     closedir(stream);
     scratch_close(folder);
+}
+END_TEST
+
+/* Runs a plan that fails: what is said has to hold MESSAGE. */
+static void expect_refused(const char *text, const char *message) {
+    char *folder = scratch_open();
+    char *networks = realpath(CASES, NULL);
+    write_text(folder, "plan.mecha", text);
+    Run run = run_mecha(&(RunOptions){.folder = folder}, "check", "plan.mecha", "--space", "delta",
+                        "--models-dir", networks);
+    ck_assert_msg(strstr(run.error, message) != NULL, "%s", run.error);
+    ck_assert_int_eq(run.status, 1);
+    run_free(&run);
+    free(networks);
+    scratch_close(folder);
+}
+
+START_TEST(what_depends_on_the_base_asks_for_it) {
+    expect_refused("model(\"sd1_small-lora-oft.safetensors\") as \"sd1-ldm\"\n",
+                   "plan.mecha:1:1: error: what this network changes depends on the model that it is "
+                   "for\n");
+    expect_refused("model(\"sd1_small-lora-dora_inputs_lora.safetensors\") as \"sd1-ldm\"\n",
+                   "name that model: convert(network, model), or apply(model, network, strength)");
 }
 END_TEST
 
@@ -151,6 +206,7 @@ Suite *networks_suite(void) {
     tcase_add_test(tests, a_lora_gives_the_same_bytes_however_it_is_computed);
     tcase_add_test(tests, what_a_lora_does_not_touch_is_copied);
     tcase_add_test(tests, networks_add_what_their_formulas_say);
+    tcase_add_test(tests, what_depends_on_the_base_asks_for_it);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -2,31 +2,15 @@
  * byte, but for what the other config has no place for. */
 #include "tests.h"
 
+#include "known_configs.h"
 #include "mecha.h"
 #include "scratch.h"
-#include "solve/configs.h"
 #include "tensor/writer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static Arena arena;
-static Diags *diags;
-static Library *library;
-static Configs *configs;
-
-static void open_configs(void) {
-    diags = diags_new();
-    library = library_new(&arena, diags);
-    configs = configs_new(&arena, diags, library);
-}
-
-static void close_configs(void) {
-    configs_free(configs);
-    library_free(library);
-    diags_free(diags);
-    arena_free(&arena);
-}
+static KnownConfigs library;
 
 /* Of the keys of a model of the first config, how many come back from the second. */
 static const struct {
@@ -41,27 +25,24 @@ static const struct {
     {"sdxl-sgm", "sdxl-kohya_but_diffusers", 2514},
     {"sdxl-diffusers_unet_only", "sdxl-sgm", 1680},
     {"sdxl-sgm", "sdxl-diffusers_unet_only", 1680},
+    {"sd3-kohya", "sd3-comfyui", 1424},
+    {"sd3-comfyui", "sd3-kohya", 1424},
+    {"flux-kohya", "flux-flux", 1195},
+    {"flux-flux", "flux-kohya", 1195},
 };
 enum { PAIRS = sizeof pairs / sizeof *pairs };
 
-static bool converts(const Definition *definition, Text from, Text to) {
-    const Method *method = definition->method;
-    return method->n_parameters == 1 && text_equal(method->parameters[0].config, from) &&
-           text_equal(method->config, to);
-}
-
 START_TEST(no_pair_is_forgotten) {
-    open_configs();
+    known_configs_open(&library);
     size_t count, found = 0;
-    const Definition *const *all = library_list(library, AST_CONVERSION, &count);
+    const Definition *const *all = library_list(library.library, AST_CONVERSION, &count);
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < count; k++) {
             Text from = all[i]->method->parameters[0].config, to = all[i]->method->config;
-            found +=
-                converts(all[i], from, to) && converts(all[k], to, from) && !text_equal(from, to);
+            found += known_conversion_is(all[i], from, to) && known_conversion_is(all[k], to, from);
         }
     ck_assert_uint_eq(found, PAIRS);
-    close_configs();
+    known_configs_close(&library);
 }
 END_TEST
 
@@ -82,14 +63,14 @@ static void fill(uint16_t *halves, uint64_t count, uint32_t *state) {
 }
 
 static void write_config(const Config *config, const char *path) {
-    OutputTensor *tensors = arena_array(&arena, OutputTensor, config->n_keys + 1);
+    OutputTensor *tensors = arena_array(&library.arena, OutputTensor, config->n_keys + 1);
     for (KeyId key = 0; key < config->n_keys; key++)
         tensors[key] = (OutputTensor){.name = config->keys[key].name,
                                       .dtype = DTYPE_F16,
                                       .shape = small_shape(&config->keys[key])};
     WriterOptions options = {.no_sync = true};
     Writer *writer =
-        writer_open(text_from(path), tensors, config->n_keys, &options, diags, SPAN_NONE);
+        writer_open(text_from(path), tensors, config->n_keys, &options, library.diags, SPAN_NONE);
     ck_assert_ptr_nonnull(writer);
     uint32_t state = 1;
     for (KeyId key = 0; key < config->n_keys; key++) {
@@ -99,7 +80,7 @@ static void write_config(const Config *config, const char *path) {
         ck_assert(writer_write(writer, tensors[key].offset, halves, count * sizeof *halves));
         free(halves);
     }
-    ck_assert(writer_finish(writer, diags, SPAN_NONE));
+    ck_assert(writer_finish(writer, library.diags, SPAN_NONE));
 }
 
 static void run(const char *recipe, const char *output) {
@@ -124,28 +105,28 @@ static void expect_same(const Model *before, const Model *after, uint32_t n_keys
 }
 
 START_TEST(there_and_back_is_the_same) {
-    open_configs();
-    const Config *config = configs_find(configs, text_from(pairs[_i].there));
+    known_configs_open(&library);
+    const Config *config = configs_find(library.configs, text_from(pairs[_i].there));
     ck_assert_ptr_nonnull(config);
     const char *first = scratch_path("first.safetensors");
     const char *there = scratch_path("there.safetensors");
     const char *back = scratch_path("back.safetensors");
     write_config(config, first);
-    run(text_format(&arena, "model(\"%s\", config = \"%s\") as \"%s\"", first, pairs[_i].there,
-                    pairs[_i].back)
+    run(text_format(&library.arena, "model(\"%s\", config = \"%s\") as \"%s\"", first,
+                    pairs[_i].there, pairs[_i].back)
             .data,
         there);
-    run(text_format(&arena, "model(\"%s\", config = \"%s\") as \"%s\"", there, pairs[_i].back,
-                    pairs[_i].there)
+    run(text_format(&library.arena, "model(\"%s\", config = \"%s\") as \"%s\"", there,
+                    pairs[_i].back, pairs[_i].there)
             .data,
         back);
-    Model *before = model_open(text_from(first), diags, SPAN_NONE);
-    Model *after = model_open(text_from(back), diags, SPAN_NONE);
+    Model *before = model_open(text_from(first), library.diags, SPAN_NONE);
+    Model *after = model_open(text_from(back), library.diags, SPAN_NONE);
     ck_assert(before != NULL && after != NULL);
     expect_same(before, after, pairs[_i].n_keys);
     model_close(before);
     model_close(after);
-    close_configs();
+    known_configs_close(&library);
 }
 END_TEST
 

@@ -55,8 +55,10 @@ Term builtin_target_shape(Call *call) {
     const ConfigKey *key = config_here(lower) != NULL
                                ? solved_config_key(lower->solved, lower->call, lower->key)
                                : NULL;
-    if (lower->rule == NULL || key == NULL || key->shape == NULL)
-        return lower_error(lower, call->ast->span, "the shape of this key is not known");
+    if (lower->rule == NULL)
+        return lower_error(lower, call->ast->span, "'target_shape' stands in rules of conversions");
+    if (key == NULL || key->shape == NULL)
+        return term_null;
     Term items[SHAPE_LIMIT];
     for (uint32_t i = 0; i < key->shape->rank; i++)
         items[i] = term_number((double)key->shape->dims[i], NUMBER_INT);

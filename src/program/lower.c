@@ -18,9 +18,9 @@ struct Region {
     uint32_t n_nodes;
     NodeId *leaves; /* those of them whose value depends on the key by itself */
     uint32_t n_leaves;
-    struct Region **operands; /* by place in `leaves`: what a conversion converts; else NULL */
-    struct Region **numbers;  /* by place in `leaves`: its operands that are numbers and words */
-    uint32_t depth;           /* of conversions around it */
+    struct Region ***models; /* by place in `leaves`: what a conversion converts; else NULL */
+    struct Region **numbers; /* by place in `leaves`: its operands that are numbers and words */
+    uint32_t depth;          /* of conversions around it */
 };
 
 enum {
@@ -185,20 +185,19 @@ static void find_nodes(Explorer *explorer, Region *region) {
 
 static Region *explore(Explorer *explorer, const NodeId *roots, uint32_t n_roots, uint32_t depth);
 
-/* The models that a conversion converts, and its other operands, go by different keys. */
+/* The models that a conversion converts go by keys of their own, and so do its other operands. */
 static void explore_conversion(Explorer *explorer, Region *region, uint32_t at) {
     const Graph *graph = explorer->solved->recipe->graph;
     const Node *node = graph_node(graph, region->leaves[at]);
     const NodeId *operands = graph_operands(graph, region->leaves[at]);
-    NodeId *models = arena_array(explorer->arena, NodeId, node->n_operands + 1);
+    region->models[at] = arena_array(explorer->arena, Region *, node->n_operands + 1);
     NodeId *numbers = arena_array(explorer->arena, NodeId, node->n_operands + 1);
     uint32_t n_models = 0, n_numbers = 0;
     for (uint32_t i = 0; i < node->n_operands; i++)
         if (conversion_converts(node->method, i))
-            models[n_models++] = operands[i];
+            region->models[at][n_models++] = explore(explorer, &operands[i], 1, region->depth + 1);
         else
             numbers[n_numbers++] = operands[i];
-    region->operands[at] = explore(explorer, models, n_models, region->depth + 1);
     if (n_numbers > 0)
         region->numbers[at] = explore(explorer, numbers, n_numbers, region->depth + 1);
 }
@@ -214,7 +213,7 @@ static Region *explore(Explorer *explorer, const NodeId *roots, uint32_t n_roots
     for (uint32_t i = 0; i < region->n_nodes; i++)
         if (is_key_leaf(graph_node(graph, region->nodes[i])))
             region->leaves[region->n_leaves++] = region->nodes[i];
-    region->operands = arena_array(explorer->arena, Region *, region->n_leaves + 1);
+    region->models = arena_array(explorer->arena, Region **, region->n_leaves + 1);
     region->numbers = arena_array(explorer->arena, Region *, region->n_leaves + 1);
     for (uint32_t i = 0; i < region->n_leaves; i++)
         if (is_conversion(graph_node(graph, region->leaves[i])) && depth < CONVERSION_LIMIT)
@@ -282,7 +281,7 @@ static void collect(Collector *collector, const Region *region, Text key);
 static void collect_conversion(Collector *collector, const Region *region, uint32_t at, Text key) {
     NodeId id = region->leaves[at];
     const ConversionRule *rule =
-        region->operands[at] != NULL ? solved_rule(region->solved, id, key) : NULL;
+        region->models[at] != NULL ? solved_rule(region->solved, id, key) : NULL;
     if (rule == NULL) {
         hash_number(collector, 0);
         return;
@@ -291,7 +290,7 @@ static void collect_conversion(Collector *collector, const Region *region, uint3
     if (region->numbers[at] != NULL)
         collect(collector, region->numbers[at], rule->sources[0].key);
     for (uint32_t i = 0; i < rule->n_sources; i++)
-        collect(collector, region->operands[at], rule->sources[i].key);
+        collect(collector, region->models[at][rule->sources[i].model], rule->sources[i].key);
 }
 
 static void hash_component(Collector *collector, const ConfigKey *key) {
@@ -405,23 +404,21 @@ static Term conversion_term(Evaluation *evaluation, uint32_t at, uint32_t *slot)
     const Region *region = evaluation->region;
     NodeId id = region->leaves[at];
     const Node *node = graph_node(lower->solved->recipe->graph, id);
-    if (region->operands[at] == NULL)
+    if (region->models[at] == NULL)
         return lower_error(lower, node->span, "more than %d conversions of conversions",
                            CONVERSION_LIMIT);
     const ConversionRule *rule = solved_rule(lower->solved, id, evaluation->key);
     if (rule == NULL)
         return term_absent;
     Term *sources = arena_array(lower->arena, Term, rule->n_sources + 1);
-    Term *roots = arena_array(lower->arena, Term, node->n_operands + 1);
     Term *numbers = arena_array(lower->arena, Term, node->n_operands + 1);
     if (region->numbers[at] != NULL &&
         !evaluate_region(lower, region->numbers[at], rule->sources[0].key, slot, numbers))
         return term_poison;
-    for (uint32_t i = 0; i < rule->n_sources; i++) {
-        if (!evaluate_region(lower, region->operands[at], rule->sources[i].key, slot, roots))
+    for (uint32_t i = 0; i < rule->n_sources; i++)
+        if (!evaluate_region(lower, region->models[at][rule->sources[i].model],
+                             rule->sources[i].key, slot, &sources[i]))
             return term_poison;
-        sources[i] = roots[rule->sources[i].model];
-    }
     NodeId call = lower->call;
     lower->call = id;
     Term result = lower_rule(lower, node, rule, sources, numbers);

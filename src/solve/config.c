@@ -41,6 +41,7 @@ typedef struct ConfigSolver {
     Choice *choices; /* by domain */
     NodeId constant; /* the first one */
     bool quiet;      /* warnings are for another time */
+    bool all;        /* configs that fit are looked for although one knows everything */
 } ConfigSolver;
 
 static bool is_constant(const ConfigSolver *solver, NodeId id) {
@@ -263,7 +264,7 @@ static void match_perfectly(ConfigSolver *solver, NodeId id) {
 
 static void match_source(ConfigSolver *solver, NodeId id) {
     Choice *choice = &solver->choices[solver->solved->domain_of[id]];
-    if (!is_source(solver, id) || choice->perfect != NULL)
+    if (!is_source(solver, id) || (choice->perfect != NULL && !solver->all))
         return;
     uint32_t n;
     const Text *names = source_names(solver, id, &n);
@@ -382,15 +383,20 @@ static int by_unknown(const void *a, const void *b) {
 }
 
 const Config *const *solve_candidates(Arena *arena, Diags *diags, Solved *solved,
-                                      const SolveOptions *options, NodeId node, uint32_t *count) {
-    ConfigSolver solver = {
-        .arena = arena, .diags = diags, .solved = solved, .options = options, .quiet = true};
+                                      const SolveOptions *options, NodeId node, bool all,
+                                      uint32_t *count) {
+    ConfigSolver solver = {.arena = arena,
+                           .diags = diags,
+                           .solved = solved,
+                           .options = options,
+                           .quiet = true,
+                           .all = all};
     *count = 0;
     bool ok = find_choices(&solver);
     Choice *choice = &solver.choices[solved->domain_of[node]];
     const Config **configs = arena_array(arena, const Config *, choice->candidates.count + 1);
     vector_sort(&choice->candidates, by_unknown);
-    const Config *known = choice->said != NULL ? choice->said : choice->perfect;
+    const Config *known = choice->said != NULL ? choice->said : all ? NULL : choice->perfect;
     if (ok && known != NULL)
         configs[(*count)++] = known;
     for (size_t i = 0; ok && known == NULL && i < choice->candidates.count; i++)

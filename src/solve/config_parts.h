@@ -5,28 +5,53 @@
 #include "base/vector.h"
 #include "solve/configs.h"
 
-/* In the keys of a network's config, while they are described: the name of a module. */
+/* In the keys of a network's config, while they are described, the name of a module is two of these
+ * with a dot between, or what the key has for dots. */
 #define MODULE_MARK '\x01'
 
-/* A key of every module: what stands before and after the module's name. */
-typedef struct NetworkKey {
+/* What a key is for: any weight of two dimensions or more, or any of one. */
+typedef enum ModuleKind { MODULE_MATRIX, MODULE_VECTOR } ModuleKind;
+
+/* A name of a key of every module: what stands before and after the module's name. */
+typedef struct NetworkForm {
     Text before, after;
+    uint32_t naming; /* in Network.namings: what it has for the dots of the name */
+} NetworkForm;
+
+/* A key of every module of a kind. */
+typedef struct NetworkKey {
+    NetworkForm *forms; /* its name, then its aliases */
+    uint32_t n_forms;
+    ModuleKind modules;
     ConfigKey key; /* without its name */
 } NetworkKey;
 
 /* A weight of the base that networks can change. */
 typedef struct NetworkModule {
-    Text name; /* that of its key without `.weight`, with `_` for dots */
+    ModuleKind kind;
     KeyId base;
 } NetworkModule;
 
+/* What a module is called in one naming. */
+typedef struct ModuleName {
+    Text text; /* the key of its weight (or an alias) without `.weight`, with DOTS for its dots */
+    uint32_t module;
+} ModuleName;
+
+typedef struct ModuleNaming {
+    Text dots;
+    VECTOR(ModuleName) names; /* the first of each module is that of its key, in order */
+    HashIndex index;
+} ModuleNaming;
+
 typedef struct Network {
-    const Config *base;
+    const Config *base; /* NULL: modules of any name, of any model */
     const NetworkKey *keys;
     uint32_t n_keys;
     NetworkModule *modules;
     uint32_t n_modules;
-    HashIndex module_index;
+    VECTOR(ModuleNaming) namings;
+    VECTOR(NetworkKey) collected; /* while the config is read */
 } Network;
 
 /* A name of a key, or an alias. */
@@ -42,8 +67,23 @@ struct ConfigParts {
     Network *network; /* or NULL */
 };
 
+/* Adds a name that a config has for a key; false where the name is one already. */
+bool config_add_name(struct ConfigParts *parts, Text name, KeyId key);
+
 /* Evaluates the tree of a config into CONFIG. False after errors. */
 bool config_read(Arena *arena, Diags *diags, Configs *configs, const Definition *definition,
                  Config *config);
+
+/* A network for BASE without keys yet. */
+Network *network_new(Arena *arena, const Config *base);
+void network_free(Network *network); /* what is not in the arena; NULL: nothing */
+/* Adds a key whose names have a module marked in them; false where they have none. */
+bool network_add_key(Arena *arena, Network *network, ModuleKind modules, const ConfigKey *key);
+/* To be called when all keys are there: names the modules. */
+bool network_finish(Arena *arena, Diags *diags, const Config *config);
+/* The key of that name, brought into being where it is not there; INDEX_NONE: there is none. */
+KeyId network_key(Arena *arena, const Config *config, Text name);
+/* Whether NAME is that of a key, in being or not. */
+bool network_knows(const Network *network, Text name);
 
 #endif

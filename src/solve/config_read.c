@@ -22,8 +22,7 @@ typedef struct Reader {
     Configs *configs;
     struct ConfigParts *parts;
     Texts components, block_names;
-    VECTOR(NetworkKey) network_keys;
-    bool in_network;
+    ModuleKind modules; /* that the loop at hand goes over */
 } Reader;
 
 /* ---- places ---- */
@@ -111,19 +110,6 @@ static bool read_shape(Reader *reader, const Ast *list, Shape *shape) {
     return true;
 }
 
-static void add_network_key(Reader *reader, const ConfigKey *key, Span span) {
-    const char *mark = memchr(key->name.data, MODULE_MARK, key->name.size);
-    if (mark == NULL) {
-        structure_fail(&reader->structure, span, "the key of a module has its name in it");
-        return;
-    }
-    size_t before = (size_t)(mark - key->name.data);
-    vector_push(&reader->network_keys,
-                (NetworkKey){.before = {key->name.data, before},
-                             .after = {mark + 1, key->name.size - before - 1},
-                             .key = *key});
-}
-
 static void add_key(Reader *reader, const Place *place, ConfigKey key, Span span) {
     key.name = place->names[0];
     key.component = place->component;
@@ -132,8 +118,11 @@ static void add_key(Reader *reader, const Place *place, ConfigKey key, Span span
     key.optional = place->optional;
     key.aliases = place->names + 1;
     key.n_aliases = place->n_names - 1;
-    if (reader->in_network)
-        add_network_key(reader, &key, span);
+    Network *network = reader->parts->network;
+    if (network != NULL && network_add_key(reader->structure.arena, network, reader->modules, &key))
+        return;
+    if (network != NULL)
+        structure_fail(&reader->structure, span, "the key of a module has its name in it");
     else if (reader->parts->keys.count == CONFIG_KEYS_LIMIT)
         structure_fail(&reader->structure, span, "a config has %d keys at most", CONFIG_KEYS_LIMIT);
     else
@@ -188,38 +177,50 @@ static void read_component(Reader *reader, const Ast *item, Place place) {
         structure_read(&reader->structure, item->b, &place);
 }
 
-/* for module in modules("sdxl-kohya"): the body is read once, for a module that stands for all of
- * the other config's. */
-static void read_network(Reader *reader, const Ast *item, Place place) {
-    const Ast *call = item->a;
-    bool modules = call->a->kind == AST_NAME && text_equal(call->a->text, TEXT("modules"));
-    Datum name = modules && call->n_items == 1
-                     ? structure_evaluate(&reader->structure, call->items[0]->a)
-                     : (Datum){.kind = DATUM_NONE};
-    if (name.kind != DATUM_TEXT || reader->parts->network != NULL || reader->structure.depth > 0 ||
-        reader->parts->keys.count > 0) {
-        if (!reader->structure.failed)
-            structure_fail(
-                &reader->structure, call->span,
-                "'modules' takes the name of a config, and stands in the one loop of a config");
-        return;
+/* What `modules("sdxl-kohya")` names; false where CALL is no such call. */
+static bool read_base(Reader *reader, const Ast *call, const Config **base) {
+    static const char *const functions[] = {[MODULE_MATRIX] = "modules", [MODULE_VECTOR] = "norms"};
+    bool known = false;
+    for (int kind = 0; kind < 2 && !known && call->a->kind == AST_NAME; kind++) {
+        known = text_equal(call->a->text, text_from(functions[kind]));
+        reader->modules = (ModuleKind)kind;
     }
-    const Config *base = configs_find(reader->configs, name.text);
-    if (base == NULL) {
+    *base = NULL;
+    if (!known || call->n_items == 0)
+        return known;
+    Datum name = structure_evaluate(&reader->structure, call->items[0]->a);
+    if (call->n_items > 1 || name.kind != DATUM_TEXT)
+        return false;
+    *base = configs_find(reader->configs, name.text);
+    if (*base == NULL) {
         reader->structure.failed = true;
         configs_unknown(reader->configs, name.text, call->items[0]->span);
-        return;
-    }
-    if (config_is_network(base)) {
+    } else if (config_is_network(*base)) {
         structure_fail(&reader->structure, call->span, "'%.*s' has no modules of its own",
                        TEXT_ARG(name.text));
+    }
+    return true;
+}
+
+/* for module in modules("sdxl-kohya"): the body is read once, for a module that stands for all of
+ * the other config's; without a config, for those of any model. */
+static void read_network(Reader *reader, const Ast *item, Place place) {
+    const Config *base;
+    const Network *other = reader->parts->network;
+    bool read = read_base(reader, item->a, &base);
+    if (reader->structure.failed)
+        return;
+    if (!read || reader->structure.depth > 0 || reader->parts->keys.count > 0 ||
+        (other != NULL && other->base != base)) {
+        structure_fail(&reader->structure, item->a->span,
+                       "'modules' and 'norms' take the name of a config, one for all of a config's "
+                       "loops");
         return;
     }
-    static const char mark[] = {MODULE_MARK, '\0'};
-    Datum module = {.kind = DATUM_TEXT, .text = {mark, 1}};
-    reader->parts->network = arena_new(reader->structure.arena, Network);
-    reader->parts->network->base = base;
-    reader->in_network = true;
+    static const char mark[] = {MODULE_MARK, '.', MODULE_MARK};
+    Datum module = {.kind = DATUM_TEXT, .text = {mark, sizeof mark}};
+    if (other == NULL)
+        reader->parts->network = network_new(reader->structure.arena, base);
     vector_push(&reader->structure.variables, (Variable){item->text, module});
     structure_read(&reader->structure, item->b, &place);
     reader->structure.variables.count--;
@@ -272,7 +273,6 @@ static void free_reader(Reader *reader) {
     structure_free(&reader->structure);
     vector_free(&reader->components);
     vector_free(&reader->block_names);
-    vector_free(&reader->network_keys);
 }
 
 bool config_read(Arena *arena, Diags *diags, Configs *configs, const Definition *definition,
@@ -290,12 +290,6 @@ bool config_read(Arena *arena, Diags *diags, Configs *configs, const Definition 
     read_attributes(&reader, syntax, &place, &aliases, &place.dots);
     vector_free(&aliases);
     structure_read(&reader.structure, syntax->b, &place);
-    Network *network = config->parts->network;
-    if (network != NULL) {
-        network->n_keys = (uint32_t)reader.network_keys.count;
-        network->keys =
-            arena_copy(arena, reader.network_keys.items, network->n_keys * sizeof *network->keys);
-    }
     config->keys = config->parts->keys.items;
     config->n_keys = (uint32_t)config->parts->keys.count;
     config->components = keep_texts(&reader, &reader.components, &config->n_components);

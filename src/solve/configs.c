@@ -42,8 +42,7 @@ static void free_parts(struct ConfigParts *parts) {
     vector_free(&parts->keys);
     vector_free(&parts->names);
     index_free(&parts->name_index);
-    if (parts->network != NULL)
-        index_free(&parts->network->module_index);
+    network_free(parts->network);
 }
 
 void configs_free(Configs *configs) {
@@ -54,6 +53,10 @@ void configs_free(Configs *configs) {
     vector_free(&configs->known);
 }
 
+Arena *configs_arena(const Configs *configs) {
+    return configs->arena;
+}
+
 /* ---- evaluation ---- */
 
 static bool same_name(const void *context, const void *wanted, uint32_t item) {
@@ -62,7 +65,7 @@ static bool same_name(const void *context, const void *wanted, uint32_t item) {
 }
 
 /* A name that is there already keeps its key. */
-static bool add_name(struct ConfigParts *parts, Text name, KeyId key) {
+bool config_add_name(struct ConfigParts *parts, Text name, KeyId key) {
     uint64_t hash = text_hash(name);
     if (index_find(&parts->name_index, hash, same_name, parts, &name) != INDEX_NONE)
         return false;
@@ -74,47 +77,15 @@ static bool add_name(struct ConfigParts *parts, Text name, KeyId key) {
 static bool index_keys(Configs *configs, const Config *config) {
     struct ConfigParts *parts = config->parts;
     for (KeyId key = 0; key < config->n_keys; key++)
-        if (!add_name(parts, config->keys[key].name, key)) {
+        if (!config_add_name(parts, config->keys[key].name, key)) {
             diag_error(configs->diags, config->span, "the config '%.*s' has the key '%.*s' twice",
                        TEXT_ARG(config->name), TEXT_ARG(config->keys[key].name));
             return false;
         }
     for (KeyId key = 0; key < config->n_keys; key++)
         for (uint32_t i = 0; i < config->keys[key].n_aliases; i++)
-            add_name(parts, config->keys[key].aliases[i], key);
+            config_add_name(parts, config->keys[key].aliases[i], key);
     return true;
-}
-
-/* Networks change weights: floating-point tensors of two dimensions or more, biases left out. */
-static bool has_module(const ConfigKey *key) {
-    return !text_ends(key->name, TEXT("bias")) && key->shape != NULL && key->shape->rank >= 2 &&
-           (key->dtype == DTYPE_NONE || dtype_info[key->dtype].kind == KIND_FLOAT);
-}
-
-static Text module_name(Arena *arena, Text key) {
-    if (text_ends(key, TEXT(".weight")))
-        key.size -= TEXT(".weight").size;
-    char *name = arena_copy(arena, key.data, key.size);
-    for (size_t i = 0; i < key.size; i++)
-        if (name[i] == '.')
-            name[i] = '_';
-    return (Text){name, key.size};
-}
-
-static bool same_module(const void *context, const void *wanted, uint32_t item) {
-    const Network *network = context;
-    return text_equal(network->modules[item].name, *(const Text *)wanted);
-}
-
-static void index_modules(Arena *arena, Network *network) {
-    network->modules = arena_array(arena, NetworkModule, network->base->n_keys + 1);
-    for (KeyId key = 0; key < network->base->n_keys; key++) {
-        if (!has_module(&network->base->keys[key]))
-            continue;
-        Text name = module_name(arena, network->base->keys[key].name);
-        index_add(&network->module_index, text_hash(name), network->n_modules);
-        network->modules[network->n_modules++] = (NetworkModule){name, key};
-    }
 }
 
 static bool read_entry(Configs *configs, Entry *entry) {
@@ -127,12 +98,8 @@ static bool read_entry(Configs *configs, Entry *entry) {
     bool ok = config_read(configs->arena, configs->diags, configs, entry->definition, config) &&
               index_keys(configs, config);
     entry->reading = false;
-    if (ok && config->parts->network != NULL) {
-        index_modules(configs->arena, config->parts->network);
-        config->components = config->parts->network->base->components;
-        config->n_components = config->parts->network->base->n_components;
-    }
-    return ok;
+    return ok && (config->parts->network == NULL ||
+                  network_finish(configs->arena, configs->diags, config));
 }
 
 static const Config *entry_config(Configs *configs, Entry *entry) {
@@ -199,75 +166,17 @@ bool config_is_network(const Config *config) {
     return config->parts->network != NULL;
 }
 
-static KeyId add_network_key(Configs *configs, const Config *config, const NetworkKey *form,
-                             const NetworkModule *module) {
-    struct ConfigParts *parts = config->parts;
-    const ConfigKey *base = &parts->network->base->keys[module->base];
-    ConfigKey key = form->key;
-    Text begin = structure_join(configs->arena, form->before, module->name);
-    key.name = structure_join(configs->arena, begin, form->after);
-    key.component = base->component;
-    key.dtype = key.dtype == DTYPE_NONE ? base->dtype : key.dtype;
-    KeyId id = (KeyId)parts->keys.count;
-    vector_push(&parts->keys, key);
-    ((Config *)config)->keys = parts->keys.items;
-    ((Config *)config)->n_keys = id + 1;
-    add_name(parts, key.name, id);
-    return id;
-}
-
-/* The module whose key NAME is, and which one of its keys. */
-static const NetworkModule *split_name(const Network *network, Text name, const NetworkKey **form) {
-    for (uint32_t i = 0; i < network->n_keys; i++) {
-        *form = &network->keys[i];
-        if (!text_ends(name, (*form)->after) || !text_starts(name, (*form)->before) ||
-            name.size < (*form)->before.size + (*form)->after.size)
-            continue;
-        Text module = {name.data + (*form)->before.size,
-                       name.size - (*form)->before.size - (*form)->after.size};
-        uint32_t at =
-            index_find(&network->module_index, text_hash(module), same_module, network, &module);
-        if (at != INDEX_NONE)
-            return &network->modules[at];
-    }
-    return NULL;
-}
-
-bool config_network_name(const Config *config, Text name, NetworkName *out) {
-    const Network *network = config->parts->network;
-    const NetworkKey *form;
-    const NetworkModule *module = network != NULL ? split_name(network, name, &form) : NULL;
-    if (module == NULL)
-        return false;
-    Text part = form->after;
-    bool dotted = part.size > 0 && part.data[0] == '.';
-    *out = (NetworkName){.module = module->name,
-                         .part = {part.data + dotted, part.size - dotted},
-                         .target = &network->base->keys[module->base]};
-    return true;
+KeyId config_met(const Config *config, Text name) {
+    const struct ConfigParts *parts = config->parts;
+    uint32_t found = index_find(&parts->name_index, text_hash(name), same_name, parts, &name);
+    return found != INDEX_NONE ? parts->names.items[found].key : INDEX_NONE;
 }
 
 KeyId config_find(Configs *configs, const Config *config, Text name) {
-    struct ConfigParts *parts = config->parts;
-    uint32_t found = index_find(&parts->name_index, text_hash(name), same_name, parts, &name);
-    if (found != INDEX_NONE)
-        return parts->names.items[found].key;
-    if (parts->network == NULL)
-        return INDEX_NONE;
-    const NetworkKey *form;
-    const NetworkModule *module = split_name(parts->network, name, &form);
-    return module == NULL ? INDEX_NONE : add_network_key(configs, config, form, module);
-}
-
-void config_complete(Configs *configs, const Config *config) {
-    const Network *network = config->parts->network;
-    for (uint32_t m = 0; network != NULL && m < network->n_modules; m++)
-        for (uint32_t i = 0; i < network->n_keys; i++) {
-            Text name =
-                text_format(configs->arena, "%.*s%.*s%.*s", TEXT_ARG(network->keys[i].before),
-                            TEXT_ARG(network->modules[m].name), TEXT_ARG(network->keys[i].after));
-            config_find(configs, config, name);
-        }
+    KeyId met = config_met(config, name);
+    return met != INDEX_NONE || config->parts->network == NULL
+               ? met
+               : network_key(configs->arena, config, name);
 }
 
 uint32_t config_block(const Config *config, Text name) {
@@ -430,12 +339,10 @@ static HashedNames hash_names(const Text *names, uint32_t n) {
 static uint32_t count_known(const Config *config, const HashedNames *hashed) {
     const struct ConfigParts *parts = config->parts;
     uint32_t known = 0;
-    const NetworkKey *form;
     for (uint32_t i = 0; i < hashed->count; i++)
-        known +=
-            index_find(&parts->name_index, hashed->hashes[i], same_name, parts,
-                       &hashed->names[i]) != INDEX_NONE ||
-            (parts->network != NULL && split_name(parts->network, hashed->names[i], &form) != NULL);
+        known += index_find(&parts->name_index, hashed->hashes[i], same_name, parts,
+                            &hashed->names[i]) != INDEX_NONE ||
+                 (parts->network != NULL && network_knows(parts->network, hashed->names[i]));
     return known;
 }
 

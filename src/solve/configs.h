@@ -39,6 +39,7 @@ typedef struct Configs Configs;
 
 Configs *configs_new(Arena *arena, Diags *diags, Library *library);
 void configs_free(Configs *configs); /* what is not in the arena */
+Arena *configs_arena(const Configs *configs);
 
 /* The config of that name; NULL where there is none, or after an error in its text. */
 const Config *configs_find(Configs *configs, Text name);
@@ -47,6 +48,8 @@ void configs_unknown(Configs *configs, Text name, Span span);
 
 /* The key that has this name or alias; INDEX_NONE where there is none. */
 KeyId config_find(Configs *configs, const Config *config, Text name);
+/* The same, but of a network's config only of the keys that came into being already. */
+KeyId config_met(const Config *config, Text name);
 /* Brings all keys of a network's config into being; others have them already. */
 void config_complete(Configs *configs, const Config *config);
 /* The place of a block among the config's, or INDEX_NONE. */
@@ -58,7 +61,7 @@ bool config_is_network(const Config *config);
  */
 typedef struct NetworkName {
     Text module, part;
-    const ConfigKey *target;
+    const ConfigKey *target; /* NULL: the config is for networks of any model */
 } NetworkName;
 /* False where it is the name of no key of the network's config. */
 bool config_network_name(const Config *config, Text name, NetworkName *out);

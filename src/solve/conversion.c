@@ -58,6 +58,21 @@ bool conversion_converts(const Method *method, uint32_t p) {
     return method->parameters[p].type == PARAMETER_TENSOR;
 }
 
+bool conversion_takes_base(const Method *method, uint32_t p) {
+    const Parameter *parameter = &method->parameters[p];
+    return p > 0 && conversion_converts(method, p) && parameter->optional &&
+           parameter->fallback != NULL && text_equal(parameter->config, method->config);
+}
+
+bool conversion_is_step(const Method *method) {
+    for (uint32_t p = 1; p < method->n_parameters; p++)
+        if (!conversion_takes_base(method, p))
+            return false;
+    return method->n_parameters > 0 && !method->keys_any && method->config.size > 0 &&
+           method->parameters[0].config.size > 0 &&
+           !text_equal(method->config, method->parameters[0].config);
+}
+
 /* The place of parameter P among the models. */
 static uint32_t model_place(const Method *method, uint32_t p) {
     uint32_t place = 0;
@@ -197,8 +212,23 @@ static int source_parameter(const Method *method, const Ast *ast) {
     return is_source ? method_parameter(method, ast->a->text) : -1;
 }
 
+/* Of an `if` that depends on a variable around the rule, the branch that counts; else the
+ * expression itself. */
+static const Ast *chosen_branch(const Rule *rule, const Ast *ast) {
+    while (ast != NULL && ast->kind == AST_IF && ast->a->kind == AST_NAME) {
+        uint32_t i = rule->n_variables;
+        while (i > 0 && !text_equal(rule->variables[i - 1].name, ast->a->text))
+            i--;
+        if (i == 0 || rule->variables[i - 1].value.kind != DATUM_NUMBER)
+            break;
+        ast = rule->variables[i - 1].value.number != 0 ? ast->b : ast->c;
+    }
+    return ast;
+}
+
 static void find_sources(const Conversion *conversion, const Rule *rule, const Match *match,
                          const Ast *ast, SourceVector *sources) {
+    ast = chosen_branch(rule, ast);
     if (ast == NULL)
         return;
     int parameter = source_parameter(conversion->method, ast);
@@ -233,6 +263,7 @@ static bool has_source(const Presence *presence, int parameter, Text pattern) {
 /* Whether a part of an expression has a value: all that it reads is there, or what stands behind
  * `|`. */
 static bool is_present(const Presence *presence, const Ast *ast) {
+    ast = chosen_branch(presence->rule, ast);
     if (ast == NULL)
         return true;
     int parameter = source_parameter(presence->conversion->method, ast);
@@ -375,6 +406,14 @@ static void keep_variables(Arena *arena, const Rule *rule, const Match *match,
     out->n_variables = n;
 }
 
+/* Whether one of the sources is there: a rule does not make something of nothing. */
+static bool has_any(const SourceVector *sources, ConversionHas *has, void *context) {
+    bool any = sources->count == 0;
+    for (size_t i = 0; i < sources->count && !any; i++)
+        any = has(context, sources->items[i].parameter, sources->items[i].key);
+    return any;
+}
+
 static const ConversionRule *apply_rule(const Conversion *conversion, const Rule *rule,
                                         const Match *match, ConversionHas *has, void *context) {
     Arena *arena = conversion->arena;
@@ -389,6 +428,10 @@ static const ConversionRule *apply_rule(const Conversion *conversion, const Rule
                     (ConversionSource){.key = fill_pattern(arena, rule, rule->source, match)});
     else
         find_sources(conversion, rule, match, expression, &sources);
+    if (!has_any(&sources, has, context)) {
+        vector_free(&sources);
+        return NULL;
+    }
     ConversionRule *found = arena_new(arena, ConversionRule);
     *found = (ConversionRule){.rule = rule->syntax,
                               .expression = expression,
@@ -528,7 +571,8 @@ static void read_item(Structure *structure, const Ast *item, const void *place) 
     }
 }
 
-Conversion *conversion_read(Arena *arena, Diags *diags, Configs *configs, const Method *method) {
+Conversion *conversion_read(Arena *arena, Diags *diags, Configs *configs, const Method *method,
+                            Text space) {
     Conversion *conversion = arena_new(arena, Conversion);
     conversion->arena = arena;
     conversion->diags = diags;
@@ -540,6 +584,8 @@ Conversion *conversion_read(Arena *arena, Diags *diags, Configs *configs, const 
                                        .open_names = true,
                                        .read_item = read_item},
                          .conversion = conversion};
+    Datum name = {.kind = DATUM_TEXT, .text = space};
+    vector_push(&reader.structure.variables, (Variable){TEXT("space"), name});
     structure_read(&reader.structure, method->rules, NULL);
     structure_free(&reader.structure);
     if (!reader.structure.failed)

@@ -42,15 +42,25 @@ typedef struct Conversion Conversion;
 /* Whether parameter P is a model that is converted, and not a number or word. */
 bool conversion_converts(const Method *method, uint32_t p);
 
-/* Reads the rules of a conversion. NULL after errors. */
-Conversion *conversion_read(Arena *arena, Diags *diags, Configs *configs, const Method *method);
+/* Whether parameter P is the model that what is converted is for: it may be left out, and has the
+ * keys of the result. */
+bool conversion_takes_base(const Method *method, uint32_t p);
+
+/* Whether a conversion turns a model of one config into one of another by itself, as `as` wants it. */
+bool conversion_is_step(const Method *method);
+
+/* Reads the rules of a conversion; SPACE is the name of the merge space of its result. NULL after
+ * errors. */
+Conversion *conversion_read(Arena *arena, Diags *diags, Configs *configs, const Method *method,
+                            Text space);
 void conversion_free(Conversion *conversion); /* what is not in the arena */
 
 /* Whether operand PARAMETER has a key. */
 typedef bool ConversionHas(void *context, uint32_t parameter, Text key);
 
 /* The rule that makes KEY: of those with the first pattern that matches it, the first whose sources
- * are there, but for those that have a `|` behind them. NULL where there is none. */
+ * are there, but for those that have a `|` behind them; one of them has to be. NULL where there is
+ * none. */
 const ConversionRule *conversion_find(Conversion *conversion, Text key, ConversionHas *has,
                                       void *context);
 

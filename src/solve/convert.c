@@ -1,10 +1,11 @@
 #include "solve/convert.h"
 
 #include "base/vector.h"
+#include "solve/conversion.h"
 
 /* The configs that a node may have, the best first. */
 static const Config *const *find_candidates(const Converter *converter, const Recipe *recipe,
-                                            NodeId node, uint32_t *count) {
+                                            NodeId node, bool all, uint32_t *count) {
     Solved solved = {.recipe = recipe, .configs = sources_configs(converter->sources)};
     SolveOptions options = {.sources = converter->sources};
     uint32_t n = graph_count(recipe->graph);
@@ -14,7 +15,7 @@ static const Config *const *find_candidates(const Converter *converter, const Re
     if (!solve_inputs(converter->arena, &solved, &options))
         return NULL;
     const Config *const *candidates =
-        solve_candidates(converter->arena, converter->diags, &solved, &options, node, count);
+        solve_candidates(converter->arena, converter->diags, &solved, &options, node, all, count);
     solve_close(&solved);
     return candidates;
 }
@@ -27,13 +28,6 @@ typedef struct Step {
     const Method *method; /* NULL: where the path begins */
     size_t before;        /* in the steps */
 } Step;
-
-/* Whether a conversion turns a model of one config into one of another by itself. */
-static bool is_edge(const Method *method) {
-    return method->n_parameters == 1 && !method->keys_any && method->config.size > 0 &&
-           method->parameters[0].config.size > 0 &&
-           !text_equal(method->config, method->parameters[0].config);
-}
 
 typedef VECTOR(Step) Steps;
 
@@ -57,7 +51,7 @@ static bool find_path(const Recipe *recipe, Text from, Text to, Steps *steps) {
         }
         for (size_t i = 0; i < count; i++) {
             const Method *method = all[i]->method;
-            if (is_edge(method) &&
+            if (conversion_is_step(method) &&
                 text_equal(method->parameters[0].config, steps->items[at].config) &&
                 !is_reached(steps, method->config))
                 vector_push(steps, (Step){method->config, method, at});
@@ -66,15 +60,106 @@ static bool find_path(const Recipe *recipe, Text from, Text to, Steps *steps) {
     return false;
 }
 
+/* ---- what a change is for ---- */
+
+/* Which keys a node has, as far as the models tell that it is made of; a base has any. */
+typedef struct Presence {
+    Configs *configs;
+    const Config *config;
+    bool *there; /* by key of the config */
+    uint32_t n_keys;
+} Presence;
+
+static bool is_there(void *context, uint32_t parameter, Text key) {
+    const Presence *presence = context;
+    KeyId id = parameter == 0 ? config_met(presence->config, key) : 0;
+    return parameter > 0 || (id < presence->n_keys && presence->there[id]);
+}
+
+static void find_presence(const Converter *converter, const Recipe *recipe, NodeId node,
+                          Presence *presence) {
+    Solved solved = {.recipe = recipe, .configs = presence->configs};
+    SolveOptions options = {.sources = converter->sources};
+    uint32_t n = graph_count(recipe->graph);
+    solved.reached = arena_array(converter->arena, unsigned char, n + 1);
+    graph_reach(recipe->graph, &node, 1, solved.reached);
+    if (!solve_inputs(converter->arena, &solved, &options))
+        return;
+    /* The keys of a network come into being as they are met. */
+    for (int meeting = 0; meeting < 2; meeting++) {
+        presence->n_keys = presence->config->n_keys;
+        presence->there = arena_array(converter->arena, bool, presence->n_keys + 1);
+        for (uint32_t i = 0; i < solved.n_inputs; i++)
+            for (uint32_t t = 0; t < solved.inputs[i]->n_tensors; t++) {
+                Text name = solved.inputs[i]->tensors[t].name;
+                KeyId key = config_find(presence->configs, presence->config, name);
+                if (meeting > 0 && key != INDEX_NONE)
+                    presence->there[key] = true;
+            }
+    }
+    solve_close(&solved);
+}
+
+/* Whether a conversion reads the model that the node is for, to make what its models have. */
+static bool needs_base(const Converter *converter, const Recipe *recipe, const Method *method,
+                       NodeId node) {
+    Configs *configs = sources_configs(converter->sources);
+    Presence presence = {.configs = configs,
+                         .config = configs_find(configs, method->parameters[0].config)};
+    const Config *target = configs_find(configs, method->config);
+    Conversion *conversion =
+        conversion_read(converter->arena, converter->diags, configs, method, TEXT("delta"));
+    bool needs = false;
+    if (conversion != NULL && presence.config != NULL && target != NULL)
+        find_presence(converter, recipe, node, &presence);
+    for (KeyId key = 0; presence.there != NULL && key < target->n_keys && !needs; key++) {
+        const ConversionRule *rule =
+            conversion_find(conversion, target->keys[key].name, is_there, &presence);
+        for (uint32_t i = 0; rule != NULL && i < rule->n_sources; i++)
+            needs |= rule->sources[i].parameter > 0;
+    }
+    if (conversion != NULL)
+        conversion_free(conversion);
+    return needs;
+}
+
+static NodeId report_no_base(const Converter *converter, Span span) {
+    diag_error(converter->diags, span,
+               "what this network changes depends on the model that it is for");
+    diag_hint(converter->diags, "name that model: convert(network, model), or apply(model, "
+                                "network, strength)");
+    return NODE_NONE;
+}
+
+/* The model that the first step is for, as the step wants it: LIKE, in the config of the result.
+ * False where there has to be one, and is none. */
+static bool find_base(Converter *converter, const Recipe *recipe, const Method *method,
+                      NodeId operand, NodeId like, Span span, Argument *base) {
+    *base = (Argument){.span = span, .node = NODE_NONE};
+    if (method->n_parameters == 1 || !needs_base(converter, recipe, method, operand))
+        return true;
+    if (like == NODE_NONE)
+        base->node = report_no_base(converter, span);
+    else
+        base->node = convert_node(converter, recipe, like, method->config, NODE_NONE, span);
+    return base->node != NODE_NONE;
+}
+
 /* Calls the conversions of a path, whose last step is AT. */
-static NodeId call_path(const Recipe *recipe, const Steps *steps, NodeId operand, Span span) {
+static NodeId call_path(Converter *converter, const Recipe *recipe, const Steps *steps,
+                        NodeId operand, NodeId like, Span span) {
     VECTOR(const Method *) methods = {0};
     for (size_t at = steps->count - 1; steps->items[at].method != NULL;
          at = steps->items[at].before)
         vector_push(&methods, steps->items[at].method);
     while (methods.count > 0 && operand != NODE_NONE) {
-        Argument argument = {.span = span, .node = operand};
-        operand = build_call(recipe->build, methods.items[--methods.count], &argument, 1, span);
+        const Method *method = methods.items[--methods.count];
+        Argument arguments[2] = {{.span = span, .node = operand}};
+        if (find_base(converter, recipe, method, operand, like, span, &arguments[1]))
+            operand = build_call(recipe->build, method, arguments,
+                                 arguments[1].node != NODE_NONE ? 2 : 1, span);
+        else
+            operand = NODE_NONE;
     }
     vector_free(&methods);
     return operand;
@@ -104,7 +189,7 @@ static const Config *find_target(const Converter *converter, const Recipe *recip
     }
     uint32_t n;
     size_t errors = diag_errors(converter->diags);
-    const Config *const *candidates = find_candidates(converter, recipe, like, &n);
+    const Config *const *candidates = find_candidates(converter, recipe, like, false, &n);
     if (n == 0 && diag_errors(converter->diags) == errors)
         report_no_path(converter, NULL, 0, name, graph_node(recipe->graph, like)->span);
     return n > 0 ? candidates[0] : NULL;
@@ -112,27 +197,34 @@ static const Config *find_target(const Converter *converter, const Recipe *recip
 
 NodeId convert_node(void *context, const Recipe *recipe, NodeId operand, Text name, NodeId like,
                     Span span) {
-    const Converter *converter = context;
+    Converter *converter = context;
     const Config *target = find_target(converter, recipe, name, like, span);
     size_t errors = diag_errors(converter->diags);
-    uint32_t n = 0;
-    const Config *const *candidates =
-        target != NULL ? find_candidates(converter, recipe, operand, &n) : NULL;
-    if (target == NULL || diag_errors(converter->diags) > errors)
+    if (target == NULL)
         return NODE_NONE;
+    uint32_t n = 0;
+    const Config *const *candidates = NULL;
     Steps steps = {0};
-    NodeId result = NODE_NONE;
     bool found = false;
-    for (uint32_t i = 0; i < n && !found; i++)
-        found = find_path(recipe, candidates[i]->name, target->name, &steps);
+    /* Of the configs that know everything, the first choice may not be the one that leads there. */
+    for (int all = 0; all < 2 && !found; all++) {
+        candidates = find_candidates(converter, recipe, operand, all, &n);
+        if (diag_errors(converter->diags) > errors)
+            break;
+        for (uint32_t i = 0; i < n && !found; i++)
+            found = find_path(recipe, candidates[i]->name, target->name, &steps);
+    }
+    NodeId result = NODE_NONE;
     if (found)
-        result = call_path(recipe, &steps, operand, span);
+        result = call_path(converter, recipe, &steps, operand, like, span);
+    else if (diag_errors(converter->diags) == errors)
+        report_no_path(converter, candidates, n, target->name, span);
     vector_free(&steps);
-    return found ? result : report_no_path(converter, candidates, n, target->name, span);
+    return result;
 }
 
 Text convert_config(void *context, const Recipe *recipe, NodeId node) {
     uint32_t n;
-    const Config *const *candidates = find_candidates(context, recipe, node, &n);
+    const Config *const *candidates = find_candidates(context, recipe, node, false, &n);
     return n > 0 ? candidates[0]->name : TEXT("");
 }

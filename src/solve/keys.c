@@ -78,10 +78,10 @@ static void collect_keys(Arena *arena, Solved *solved) {
     }
 }
 
-KeyId domain_key(const Solved *solved, const Domain *domain, Text name) {
+KeyId domain_key(const Domain *domain, Text name) {
     if (domain->config == NULL)
         return names_find(&domain->index, name);
-    KeyId key = config_find(solved->configs, domain->config, name);
+    KeyId key = config_met(domain->config, name);
     return key < domain->n_keys ? key : INDEX_NONE;
 }
 
@@ -143,7 +143,7 @@ static void set_bit(uint64_t *bits, uint32_t key) {
 static SetId find_model_keys(KeySolver *solver, const Model *model) {
     uint64_t *bits = scratch_set(solver);
     for (uint32_t i = 0; i < model->n_tensors; i++) {
-        KeyId key = domain_key(solver->solved, solver->domain, model->tensors[i].name);
+        KeyId key = domain_key(solver->domain, model->tensors[i].name);
         if (key != INDEX_NONE)
             set_bit(bits, key);
     }
@@ -182,7 +182,7 @@ static SetId map_keys(KeySolver *solver, NodeId id, const SetId *sets) {
     uint64_t *bits = scratch_set(solver);
     for (uint32_t i = 0; i < node->n_operands; i++) {
         NodeId value = graph_operands(solver->graph, id)[i];
-        KeyId key = domain_key(solver->solved, solver->domain, node->entries[i].first);
+        KeyId key = domain_key(solver->domain, node->entries[i].first);
         if (key != INDEX_NONE && (is_constant(graph_node(solver->graph, value)) ||
                                   keys_have(keys_set(solver, sets[value]), key)))
             set_bit(bits, key);
@@ -281,8 +281,10 @@ typedef struct Operands {
 static bool operand_has(void *context, uint32_t parameter, Text key) {
     const Operands *operands = context;
     NodeId operand = operands->operands[parameter];
+    if (is_constant(graph_node(operands->solved->recipe->graph, operand)))
+        return false; /* what may be left out is null */
     KeySolver *solver = &operands->solvers[operands->solved->domain_of[operand]];
-    KeyId id = domain_key(operands->solved, solver->domain, key);
+    KeyId id = domain_key(solver->domain, key);
     return id != INDEX_NONE && keys_have(keys_set(solver, operands->sets[operand]), id);
 }
 
@@ -293,8 +295,10 @@ static SetId conversion_keys(KeySolver *solvers, KeySolver *solver, NodeId id, c
     const ConversionRule **rules =
         arena_array(solver->arena, const ConversionRule *, solver->domain->n_keys + 1);
     Operands operands = {solvers, solved, graph_operands(solver->graph, id), sets};
-    Conversion *conversion =
-        conversion_read(solver->arena, solver->diags, solved->configs, node->method);
+    Builder space = {0};
+    library_spaces_print(solved->recipe->library, solved->spaces[id], &space);
+    Conversion *conversion = conversion_read(solver->arena, solver->diags, solved->configs,
+                                             node->method, builder_view(&space));
     for (KeyId key = 0; conversion != NULL && key < solver->domain->n_keys; key++) {
         rules[key] = conversion_find(conversion, solver->domain->keys[key], operand_has, &operands);
         if (rules[key] != NULL)
@@ -302,6 +306,7 @@ static SetId conversion_keys(KeySolver *solvers, KeySolver *solver, NodeId id, c
     }
     if (conversion != NULL)
         conversion_free(conversion);
+    builder_free(&space);
     solved->conversions[id] = (RuleTable){rules};
     return set_number(solver, bits);
 }
@@ -393,7 +398,7 @@ static bool entry_matches(const KeySolver *solver, const MapEntry *entry, KeyId 
     const Config *config = solver->domain->config;
     switch (entry->kind) {
     case ENTRY_KEY:
-        return domain_key(solver->solved, solver->domain, entry->first) == key;
+        return domain_key(solver->domain, entry->first) == key;
     case ENTRY_GLOB:
         return glob_matches(entry->first, solver->domain->keys[key]);
     default: {
@@ -417,7 +422,7 @@ static void find_entries(KeySolver *solver, NodeId id) {
         entries[key] = -1;
     for (uint32_t i = 0; i < node->n_operands; i++) {
         if (node->entries[i].kind == ENTRY_KEY) {
-            KeyId key = domain_key(solver->solved, solver->domain, node->entries[i].first);
+            KeyId key = domain_key(solver->domain, node->entries[i].first);
             if (key != INDEX_NONE && entries[key] < 0)
                 entries[key] = (int32_t)i;
             continue;
@@ -511,7 +516,7 @@ static const Domain *domain_at(const Solved *solved, NodeId node) {
 
 const ConfigKey *solved_config_key(const Solved *solved, NodeId node, Text key) {
     const Domain *domain = domain_at(solved, node);
-    KeyId id = domain->config != NULL ? domain_key(solved, domain, key) : INDEX_NONE;
+    KeyId id = domain->config != NULL ? domain_key(domain, key) : INDEX_NONE;
     return id != INDEX_NONE ? &domain->config->keys[id] : NULL;
 }
 
@@ -524,7 +529,7 @@ const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key) {
 }
 
 const ConversionRule *solved_rule(const Solved *solved, NodeId node, Text key) {
-    KeyId id = domain_key(solved, domain_at(solved, node), key);
+    KeyId id = domain_key(domain_at(solved, node), key);
     return id != INDEX_NONE ? solved->conversions[node].rules[id] : NULL;
 }
 
@@ -536,6 +541,6 @@ int solved_entry(const Solved *solved, NodeId id, Text key) {
         const ConfigKey *known = solved_config_key(solved, id, key);
         return known != NULL && text_equal(known->component, node->text);
     }
-    KeyId place = domain_key(solved, domain_at(solved, id), key);
+    KeyId place = domain_key(domain_at(solved, id), key);
     return place != INDEX_NONE ? solved->entries[id][place] : -1;
 }

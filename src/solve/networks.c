@@ -49,8 +49,7 @@ static void want_sources(Account *account, NodeId id) {
             is_wanted(account, id, key) ? account->solved->conversions[id].rules[key] : NULL;
         for (uint32_t i = 0; rule != NULL && i < rule->n_sources; i++) {
             NodeId operand = operands[rule->sources[i].parameter];
-            KeyId source = domain_key(account->solved, solver_of(account, operand)->domain,
-                                      rule->sources[i].key);
+            KeyId source = domain_key(solver_of(account, operand)->domain, rule->sources[i].key);
             if (source != INDEX_NONE)
                 want(account, operand, source);
         }
@@ -122,7 +121,7 @@ static bool *find_read(const Account *account, NodeId model) {
         const ConversionRule **rules = solved->reached[id] ? solved->conversions[id].rules : NULL;
         for (KeyId key = 0; rules != NULL && key < solver_of(account, id)->domain->n_keys; key++)
             for (uint32_t i = 0; rules[key] != NULL && i < rules[key]->n_sources; i++) {
-                KeyId source = domain_key(solved, domain, rules[key]->sources[i].key);
+                KeyId source = domain_key(domain, rules[key]->sources[i].key);
                 if (source != INDEX_NONE)
                     read[source] = true;
             }
@@ -140,7 +139,7 @@ typedef struct Unused {
 
 static void add_unused(Unused *unused, const Account *account, NodeId node, const bool *read,
                        Text name) {
-    KeyId key = domain_key(account->solved, solver_of(account, node)->domain, name);
+    KeyId key = domain_key(solver_of(account, node)->domain, name);
     unused->parted += key != INDEX_NONE && !read[key];
     unused->unwanted += key != INDEX_NONE && read[key];
     if (unused->count++ >= 3)

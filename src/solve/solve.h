@@ -70,13 +70,15 @@ bool solve_configs(Arena *arena, Diags *diags, Solved *solved, const SolveOption
 bool solve_keys(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *options);
 bool solve_masses(Arena *arena, Diags *diags, Solved *solved);
 
-/* The configs that a node may have, as far as its models and conversions tell: the best first.
- * Needs solved->models. NULL and *COUNT 0 where it has none. */
+/* The configs that a node may have, as far as its models and conversions tell: the best first; of
+ * those that know all of its keys only one, unless ALL is wanted. Needs solved->models. NULL and
+ * *COUNT 0 where it has none. */
 const Config *const *solve_candidates(Arena *arena, Diags *diags, Solved *solved,
-                                      const SolveOptions *options, NodeId node, uint32_t *count);
+                                      const SolveOptions *options, NodeId node, bool all,
+                                      uint32_t *count);
 
 /* The number of a key in its domain, by its name (or an alias); INDEX_NONE where it is none. */
-KeyId domain_key(const Solved *solved, const Domain *domain, Text name);
+KeyId domain_key(const Domain *domain, Text name);
 /* What the config of a node's domain says of a key; NULL where the domain is structural. */
 const ConfigKey *solved_config_key(const Solved *solved, NodeId node, Text key);
 /* The rule by which a call of a conversion makes a key, or NULL. */

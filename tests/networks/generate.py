@@ -2,8 +2,9 @@
 
     generate.py FOLDER
 
-writes NAME.safetensors (the network) and NAME.txt: for each key of the result its name, its shape, and a few of its elements as
-`index value`. tests/test_networks.c compares them with what mecha makes of the networks. Run again only when a case is added."""
+writes NAME.safetensors (the network) and NAME.txt: config, key and shape of what it changes, whether that depends on the weight
+of the base, and a few elements of the change as `index value`. tests/test_networks.c compares them with what mecha makes of the
+networks, for a base that is `base` below. Run again only when a case is added; those before it stay as they are."""
 import json, struct, sys
 import numpy as np
 
@@ -25,6 +26,11 @@ def save(path, tensors):
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text + data)
+
+
+def base(shape):
+    """The weight that is changed, where it matters: the same numbers in tests/test_networks.c."""
+    return ((np.arange(np.prod(shape)) * 7919 % 1009 - 504) / 1024).reshape(shape)
 
 
 def matrix(x):
@@ -138,13 +144,16 @@ def write(folder, architecture, prefix, kind):
     target, module, key, shape = ARCHITECTURES[architecture]
     if (len(shape) == 2 and "tucker" in kind.__name__) or (kind is difference and np.prod(shape) > 20000):
         return
-    tensors, delta = kind(shape)
-    name = f"{architecture}-{prefix}-{kind.__name__}"
-    save(f"{folder}/{name}.safetensors", {f"{prefix}_{module}.{part}": value for part, value in tensors.items()})
+    write_case(folder, f"{architecture}-{prefix}-{kind.__name__}", target, f"{prefix}_{module}", key, "alone", kind(shape))
+
+
+def write_case(folder, name, target, module, key, how, case):
+    tensors, delta = case
+    save(f"{folder}/{name}.safetensors", {f"{module}.{part}": value for part, value in tensors.items()})
     flat = delta.reshape(-1)
     picked = sorted(set(random.integers(0, flat.size, 24).tolist()) | {0, flat.size - 1})
     with open(f"{folder}/{name}.txt", "w") as file:
-        print(target, key, "x".join(map(str, shape)), file=file)
+        print(target, key, "x".join(map(str, delta.shape)), how, file=file)
         for i in picked:
             print(i, repr(float(flat[i])), file=file)
 
@@ -160,3 +169,205 @@ for architecture in ("sdxl", "sd3", "flux"):
 for kind in (lokr_whole, lokr_first, lokr_both, lokr_tucker):
     write(folder, "sd1", "lora", kind)
 write(folder, "sdxl", "lora", lokr_tucker)
+
+# ---- types whose change depends on the weight of the base ----
+
+
+def decomposed(kind, axis):
+    """DoRA on top of KIND: magnitudes of outputs (axis 0) or inputs (1)."""
+
+    def case(shape):
+        tensors, delta = kind(shape)
+        moved = base(shape) + delta
+        others = tuple(i for i in range(len(shape)) if i != axis)
+        scale = np.abs(draw(*[n if i == axis else 1 for i, n in enumerate(shape)])) + np.float32(0.5)
+        scale = scale.astype(np.float32).astype(np.float64)
+        norms = np.sqrt((moved**2).sum(axis=others, keepdims=True))
+        return tensors | {"dora_scale": scale}, moved * scale / norms - base(shape)
+
+    case.__name__ = f"dora_{'outputs' if axis == 0 else 'inputs'}_{kind.__name__}"
+    return case
+
+
+def ia3_outputs(shape):
+    factor = draw(shape[0]) if len(shape) == 2 else draw(1, shape[0], *[1] * (len(shape) - 2))
+    delta = base(shape) * factor.reshape(-1, *[1] * (len(shape) - 1))
+    return {"weight": factor, "on_input": 0.0}, delta
+
+
+def ia3_inputs(shape):
+    factor = draw(shape[1]) if len(shape) == 2 else draw(1, shape[1], *[1] * (len(shape) - 2))
+    return {"weight": factor, "on_input": 1.0}, base(shape) * factor.reshape(1, -1, *[1] * (len(shape) - 2))
+
+
+def turned_inputs(shape, product):
+    return np.einsum("oi...,ij->oj...", base(shape), product)
+
+
+def glora(shape, rank=2, alpha=1.5):
+    kernel = (1,) * (len(shape) - 2)
+    a1, a2 = draw(shape[1], rank, *kernel), draw(rank, shape[1], *kernel)
+    b1, b2 = draw(shape[0], rank, *kernel), draw(rank, *shape[1:])
+    delta = turned_inputs(shape, matrix(a1) @ matrix(a2)) + (matrix(b1) @ matrix(b2)).reshape(shape)
+    parts = {"a1.weight": a1, "a2.weight": a2, "b1.weight": b1, "b2.weight": b2, "alpha": alpha}
+    return parts, delta * alpha / rank
+
+
+def glora_tucker(shape, rank=2, alpha=1.5):
+    a1, a2 = draw(shape[1], rank, 1, 1), draw(rank, shape[1], 1, 1)
+    b1, b2, core = draw(shape[0], rank, 1, 1), draw(rank, shape[1], 1, 1), draw(rank, rank, *shape[2:])
+    delta = turned_inputs(shape, matrix(a1) @ matrix(a2)) + tucker(core, matrix(b1).T, matrix(b2))
+    parts = {"a1.weight": a1, "a2.weight": a2, "b1.weight": b1, "b2.weight": b2, "bm.weight": core, "alpha": alpha}
+    return parts, delta * alpha / rank
+
+
+def glora_first(shape, rank=2, alpha=1.5):
+    """As the first versions had it: the halves of both products the other way round."""
+    a1, a2, b1, b2 = draw(rank, shape[1]), draw(shape[1], rank), draw(rank, shape[1]), draw(shape[0], rank)
+    delta = (base(shape) @ a2 @ a1 + b2 @ b1) * alpha / rank
+    return {"a1.weight": a1, "a2.weight": a2, "b1.weight": b1, "b2.weight": b2, "alpha": alpha}, delta
+
+
+def cayley(blocks, alpha, n):
+    q = blocks - np.swapaxes(blocks, -1, -2)
+    size = np.sqrt((q**2).sum()) + 1e-8
+    if alpha > 0 and size > alpha * n:
+        q = q * (alpha * n / size)
+    one = np.eye(q.shape[-1])
+    return (one + q) @ np.linalg.inv(one - q)
+
+
+def oft(shape, alpha=0.0, rescale=False, blocks=2):
+    size = shape[0] // blocks
+    q = draw(blocks, size, size)
+    r = cayley(q, alpha, shape[0])
+    w = base(shape).reshape(blocks, size, -1)
+    turned = np.einsum("knm,knp->kmp", r, w).reshape(shape)
+    parts = {"oft_blocks": q, "alpha": alpha}
+    if rescale:
+        parts["rescale"] = draw(shape[0], *[1] * (len(shape) - 1))
+        turned = turned * parts["rescale"]
+    return parts, turned - base(shape)
+
+
+def oft_constrained(shape):
+    return oft(shape, alpha=0.125)
+
+
+def oft_rescaled(shape):
+    return oft(shape, rescale=True)
+
+
+def boft(shape, alpha=0.0, rescale=False, size=4):
+    n, count = shape[0], shape[0] // size
+    stages = bin(count - 1).count("1") + 1
+    q = draw(stages, count, size, size)
+    r = cayley(q, alpha, n)
+    x = base(shape).reshape(n, -1)
+    for i in range(stages):
+        k = 2**i * (size // 2)
+        order = np.arange(n).reshape(-1, 2, k).transpose(0, 2, 1).reshape(-1)
+        shuffled = x[order].reshape(count, size, -1)
+        moved = np.einsum("bij,bjp->bip", r[i], shuffled).reshape(n, -1)
+        x = np.empty_like(moved)
+        x[order] = moved
+    parts = {"oft_blocks": q, "alpha": alpha}
+    if rescale:
+        parts["rescale"] = draw(n, *[1] * (len(shape) - 1))
+        x = x * parts["rescale"].reshape(-1, 1)
+    return parts, x.reshape(shape) - base(shape)
+
+
+def boft_constrained(shape):
+    return boft(shape, alpha=0.125)
+
+
+def boft_rescaled(shape):
+    return boft(shape, rescale=True)
+
+
+def oft_parts(shape, alpha=0.125):
+    """Query, key and value of one matrix, each with its own blocks and its own constraint."""
+    n = shape[0] // 3
+    parts, deltas = {"alpha": alpha}, []
+    for i in range(3):
+        q = draw(2, n // 2, n // 2)
+        r = cayley(q, alpha, n)
+        w = base(shape)[i * n : (i + 1) * n]
+        deltas.append(np.einsum("knm,knp->kmp", r, w.reshape(2, n // 2, -1)).reshape(w.shape) - w)
+        parts[f"oft_blocks.{i}"] = q
+    return parts, np.concatenate(deltas)
+
+
+def alone(part):
+    def case(shape):
+        value = draw(*shape)
+        return {part: value}, value
+
+    case.__name__ = part
+    return case
+
+
+# Weights of small models of each architecture: a module, the key of its weight, and a shape.
+SMALL = {
+    "sd1": ("sd1-ldm", [
+        ("unet_down_blocks_0_resnets_0_conv1", "model.diffusion_model.input_blocks.1.0.in_layers.2.weight", (8, 6, 3, 3)),
+        ("te_text_model_encoder_layers_0_mlp_fc1", "cond_stage_model.transformer.text_model.encoder.layers.0.mlp.fc1.weight", (12, 8)),
+    ]),
+    "sdxl": ("sdxl-sgm", [
+        ("unet_input_blocks_1_0_in_layers_2", "model.diffusion_model.input_blocks.1.0.in_layers.2.weight", (8, 6, 3, 3)),
+        ("te2_text_model_encoder_layers_0_mlp_fc1", "conditioner.embedders.1.model.transformer.resblocks.0.mlp.c_fc.weight", (12, 8)),
+    ]),
+    "sd3": ("sd3-comfyui", [
+        ("unet_x_embedder_proj", "model.diffusion_model.x_embedder.proj.weight", (8, 4, 2, 2)),
+        ("unet_joint_blocks_0_x_block_mlp_fc1", "model.diffusion_model.joint_blocks.0.x_block.mlp.fc1.weight", (12, 8)),
+    ]),
+    "flux": ("flux-flux", [("unet_single_blocks_0_linear2", "model.diffusion_model.single_blocks.0.linear2.weight", (12, 8))]),
+}
+BASED = [decomposed(kind, axis) for kind in (lora, loha, lokr, glora) for axis in (0, 1)]
+BASED += [decomposed(lora_tucker, 0), ia3_outputs, ia3_inputs, glora, glora_tucker, glora_first]
+BASED += [oft, oft_constrained, oft_rescaled, boft, boft_constrained, boft_rescaled]
+
+
+def write_small(folder, architecture, prefix, kind, place):
+    target, weights = SMALL[architecture]
+    module, key, shape = weights[place]
+    if (len(shape) == 2 and "tucker" in kind.__name__) or (len(shape) == 4 and kind is glora_first):
+        return
+    name = f"{architecture}{'_small' if len(shape) == 2 else '_small_convolution'}-{prefix}-{kind.__name__}"
+    size = (16, 6) if kind.__name__.startswith("boft") and len(shape) == 2 else shape
+    write_case(folder, name, target, f"{prefix}_{module}", key, "base", kind(size))
+
+
+for architecture in SMALL:
+    for kind in BASED:
+        for place in range(len(SMALL[architecture][1])):
+            write_small(folder, architecture, "lora", kind, place)
+for kind in BASED:
+    write_small(folder, "sd1", "lycoris", kind, 1)
+for architecture in ("sdxl", "sd3", "flux"):
+    write_small(folder, architecture, "lycoris", BASED[0], -1)
+    write_small(folder, architecture, "lycoris", oft, -1)
+for kind in (oft, oft_constrained):
+    write_small(folder, "sdxl", "oft", kind, 1)
+write_case(folder, "flux-oft-oft_parts", "flux-flux", "oft_unet_double_blocks_0_img_attn_qkv",
+           "model.diffusion_model.double_blocks.0.img_attn.qkv.weight", "base", oft_parts((24, 4)))
+
+# ---- biases and norms ----
+
+VECTORS = [
+    ("sd1", "sd1-ldm", "unet_down_blocks_0_resnets_0_conv1", "model.diffusion_model.input_blocks.1.0.in_layers.2.bias", "diff_b"),
+    ("sdxl", "sdxl-sgm", "unet_input_blocks_1_0_in_layers_2", "model.diffusion_model.input_blocks.1.0.in_layers.2.bias", "diff_b"),
+    ("sd3", "sd3-comfyui", "unet_x_embedder_proj", "model.diffusion_model.x_embedder.proj.bias", "diff_b"),
+    ("flux", "flux-flux", "unet_img_in", "model.diffusion_model.img_in.bias", "diff_b"),
+    ("sd1", "sd1-ldm", "unet_down_blocks_0_resnets_0_norm1", "model.diffusion_model.input_blocks.1.0.in_layers.0.weight", "w_norm"),
+    ("sd1", "sd1-ldm", "unet_down_blocks_0_resnets_0_norm1", "model.diffusion_model.input_blocks.1.0.in_layers.0.bias", "b_norm"),
+    ("sdxl", "sdxl-sgm", "unet_input_blocks_1_0_in_layers_0", "model.diffusion_model.input_blocks.1.0.in_layers.0.weight", "w_norm"),
+    ("sdxl", "sdxl-sgm", "unet_input_blocks_1_0_in_layers_0", "model.diffusion_model.input_blocks.1.0.in_layers.0.bias", "b_norm"),
+    ("sd3", "sd3-comfyui", "te1_text_model_final_layer_norm", "text_encoders.clip_l.transformer.text_model.final_layer_norm.weight", "w_norm"),
+    ("flux", "flux-flux", "te1_text_model_final_layer_norm", "text_encoders.clip_l.transformer.text_model.final_layer_norm.weight", "w_norm"),
+    ("flux", "flux-flux", "te1_text_model_final_layer_norm", "text_encoders.clip_l.transformer.text_model.final_layer_norm.bias", "b_norm"),
+]
+for architecture, target, module, key, part in VECTORS:
+    for prefix in ("lora", "lycoris"):
+        write_case(folder, f"{architecture}-{prefix}-{part}", target, f"{prefix}_{module}", key, "alone", alone(part)((16,)))

@@ -1,0 +1,263 @@
+/* The keys of networks: a few for each module, whose name is made from the key of its weight in the
+ * base. What a file calls a key is taken apart by what stands around that name. */
+#include "solve/config_parts.h"
+#include "solve/structure.h"
+
+#include <string.h>
+
+Network *network_new(Arena *arena, const Config *base) {
+    Network *network = arena_new(arena, Network);
+    network->base = base;
+    return network;
+}
+
+void network_free(Network *network) {
+    if (network == NULL)
+        return;
+    for (size_t i = 0; i < network->namings.count; i++) {
+        vector_free(&network->namings.items[i].names);
+        index_free(&network->namings.items[i].index);
+    }
+    vector_free(&network->namings);
+    vector_free(&network->collected);
+}
+
+/* ---- what is read ---- */
+
+static uint32_t find_naming(Network *network, Text dots) {
+    for (uint32_t i = 0; i < network->namings.count; i++)
+        if (text_equal(network->namings.items[i].dots, dots))
+            return i;
+    vector_push(&network->namings, (ModuleNaming){.dots = dots});
+    return (uint32_t)network->namings.count - 1;
+}
+
+/* A name with a module marked in it. */
+static bool read_form(Network *network, Text name, NetworkForm *form) {
+    const char *mark = memchr(name.data, MODULE_MARK, name.size);
+    size_t before = mark != NULL ? (size_t)(mark - name.data) : name.size;
+    const char *end = mark != NULL ? memchr(mark + 1, MODULE_MARK, name.size - before - 1) : NULL;
+    if (end == NULL)
+        return false;
+    Text dots = {mark + 1, (size_t)(end - mark) - 1};
+    *form = (NetworkForm){.before = {name.data, before},
+                          .after = {end + 1, name.size - before - dots.size - 2},
+                          .naming = find_naming(network, dots)};
+    return true;
+}
+
+bool network_add_key(Arena *arena, Network *network, ModuleKind modules, const ConfigKey *key) {
+    NetworkKey added = {.modules = modules, .key = *key, .n_forms = key->n_aliases + 1};
+    added.forms = arena_array(arena, NetworkForm, added.n_forms);
+    for (uint32_t i = 0; i < added.n_forms; i++)
+        if (!read_form(network, i == 0 ? key->name : key->aliases[i - 1], &added.forms[i]))
+            return false;
+    vector_push(&network->collected, added);
+    return true;
+}
+
+/* ---- modules ---- */
+
+/* Networks change weights: floating-point tensors, biases left out. */
+static bool is_module(const ConfigKey *key, ModuleKind *kind) {
+    if (text_ends(key->name, TEXT("bias")) || key->shape == NULL || key->shape->rank == 0 ||
+        (key->dtype != DTYPE_NONE && dtype_info[key->dtype].kind != KIND_FLOAT))
+        return false;
+    *kind = key->shape->rank == 1 ? MODULE_VECTOR : MODULE_MATRIX;
+    return *kind == MODULE_MATRIX || text_ends(key->name, TEXT(".weight"));
+}
+
+static Text without_weight(Text key) {
+    if (text_ends(key, TEXT(".weight")))
+        key.size -= TEXT(".weight").size;
+    return key;
+}
+
+static bool same_module(const void *context, const void *wanted, uint32_t item) {
+    const ModuleNaming *naming = context;
+    return text_equal(naming->names.items[item].text, *(const Text *)wanted);
+}
+
+static uint32_t find_module(const ModuleNaming *naming, Text name) {
+    uint32_t at = index_find(&naming->index, text_hash(name), same_module, naming, &name);
+    return at == INDEX_NONE ? INDEX_NONE : naming->names.items[at].module;
+}
+
+static const ConfigKey *module_base(const Network *network, uint32_t module) {
+    return &network->base->keys[network->modules[module].base];
+}
+
+/* Two weights may not have one name: what is for either would be a guess. */
+static bool add_module_name(Arena *arena, Diags *diags, const Config *config, ModuleNaming *naming,
+                            uint32_t module, Text key) {
+    const Network *network = config->parts->network;
+    Text name = structure_undot(arena, without_weight(key), naming->dots);
+    uint32_t other = find_module(naming, name);
+    if (other != INDEX_NONE && other != module) {
+        diag_error(diags, config->span, "'%.*s' is the name of two modules: of '%.*s' and '%.*s'",
+                   TEXT_ARG(name), TEXT_ARG(module_base(network, other)->name),
+                   TEXT_ARG(module_base(network, module)->name));
+        return false;
+    }
+    index_add(&naming->index, text_hash(name), (uint32_t)naming->names.count);
+    vector_push(&naming->names, (ModuleName){name, module});
+    return true;
+}
+
+static bool name_modules(Arena *arena, Diags *diags, const Config *config, ModuleNaming *naming) {
+    const Network *network = config->parts->network;
+    bool ok = true;
+    for (uint32_t m = 0; m < network->n_modules && ok; m++)
+        ok = add_module_name(arena, diags, config, naming, m, module_base(network, m)->name);
+    for (uint32_t m = 0; m < network->n_modules && ok; m++)
+        for (uint32_t i = 0; i < module_base(network, m)->n_aliases && ok; i++)
+            ok = add_module_name(arena, diags, config, naming, m,
+                                 module_base(network, m)->aliases[i]);
+    return ok;
+}
+
+bool network_finish(Arena *arena, Diags *diags, const Config *config) {
+    Network *network = config->parts->network;
+    network->n_keys = (uint32_t)network->collected.count;
+    network->keys = network->collected.items;
+    if (network->base == NULL)
+        return true;
+    const Config *base = network->base;
+    network->modules = arena_array(arena, NetworkModule, base->n_keys + 1);
+    for (KeyId key = 0; key < base->n_keys; key++) {
+        ModuleKind kind;
+        if (is_module(&base->keys[key], &kind))
+            network->modules[network->n_modules++] = (NetworkModule){kind, key};
+    }
+    bool ok = true;
+    for (size_t i = 0; i < network->namings.count && ok; i++)
+        ok = name_modules(arena, diags, config, &network->namings.items[i]);
+    ((Config *)config)->components = base->components;
+    ((Config *)config)->n_components = base->n_components;
+    return ok;
+}
+
+/* ---- keys ---- */
+
+/* What the name of a key was found to be. */
+typedef struct NetworkMatch {
+    const NetworkKey *key;
+    const NetworkForm *form;
+    Text name;       /* of the module, as written */
+    uint32_t module; /* INDEX_NONE in networks for any model */
+} NetworkMatch;
+
+static bool match_form(const Network *network, Text name, NetworkMatch *match) {
+    const NetworkForm *form = match->form;
+    if (name.size <= form->before.size + form->after.size || !text_ends(name, form->after) ||
+        !text_starts(name, form->before))
+        return false;
+    match->name =
+        (Text){name.data + form->before.size, name.size - form->before.size - form->after.size};
+    match->module = INDEX_NONE;
+    if (network->base == NULL)
+        return true;
+    match->module = find_module(&network->namings.items[form->naming], match->name);
+    return match->module != INDEX_NONE &&
+           network->modules[match->module].kind == match->key->modules;
+}
+
+static bool match_name(const Network *network, Text name, NetworkMatch *match) {
+    for (uint32_t i = 0; i < network->n_keys; i++) {
+        match->key = &network->keys[i];
+        for (uint32_t f = 0; f < match->key->n_forms; f++) {
+            match->form = &match->key->forms[f];
+            if (match_form(network, name, match))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool network_knows(const Network *network, Text name) {
+    NetworkMatch match;
+    return match_name(network, name, &match);
+}
+
+static Text form_name(Arena *arena, const NetworkForm *form, Text module) {
+    Text begin = structure_join(arena, form->before, module);
+    return structure_join(arena, begin, form->after);
+}
+
+typedef struct NameList {
+    VECTOR(Text) items;
+} NameList;
+
+/* Every name that the key of a match has; the first is its own. */
+static void list_names(Arena *arena, const Network *network, const NetworkMatch *match,
+                       NameList *out) {
+    for (uint32_t f = 0; f < match->key->n_forms; f++) {
+        const NetworkForm *form = &match->key->forms[f];
+        const ModuleNaming *naming = &network->namings.items[form->naming];
+        if (match->module == INDEX_NONE) {
+            vector_push(&out->items, form_name(arena, form, match->name));
+            continue;
+        }
+        vector_push(&out->items, form_name(arena, form, naming->names.items[match->module].text));
+        for (size_t i = network->n_modules; i < naming->names.count; i++)
+            if (naming->names.items[i].module == match->module)
+                vector_push(&out->items, form_name(arena, form, naming->names.items[i].text));
+    }
+}
+
+static KeyId add_key(Arena *arena, const Config *config, const NetworkMatch *match) {
+    struct ConfigParts *parts = config->parts;
+    NameList names = {0};
+    list_names(arena, parts->network, match, &names);
+    ConfigKey key = match->key->key;
+    key.name = names.items.items[0];
+    key.n_aliases = (uint32_t)names.items.count - 1;
+    key.aliases = arena_copy(arena, names.items.items + 1, key.n_aliases * sizeof(Text));
+    if (match->module != INDEX_NONE) {
+        const ConfigKey *base = module_base(parts->network, match->module);
+        key.component = base->component;
+        key.dtype = key.dtype == DTYPE_NONE ? base->dtype : key.dtype;
+    }
+    KeyId id = (KeyId)parts->keys.count;
+    vector_push(&parts->keys, key);
+    ((Config *)config)->keys = parts->keys.items;
+    ((Config *)config)->n_keys = id + 1;
+    for (size_t i = 0; i < names.items.count; i++)
+        config_add_name(parts, names.items.items[i], id);
+    vector_free(&names.items);
+    return id;
+}
+
+KeyId network_key(Arena *arena, const Config *config, Text name) {
+    NetworkMatch match;
+    return match_name(config->parts->network, name, &match) ? add_key(arena, config, &match)
+                                                            : INDEX_NONE;
+}
+
+void config_complete(Configs *configs, const Config *config) {
+    const Network *network = config->parts->network;
+    Arena *arena = configs_arena(configs);
+    for (uint32_t m = 0; network != NULL && m < network->n_modules; m++)
+        for (uint32_t i = 0; i < network->n_keys; i++) {
+            const NetworkForm *form = &network->keys[i].forms[0];
+            const ModuleNaming *naming = &network->namings.items[form->naming];
+            if (network->modules[m].kind == network->keys[i].modules)
+                config_find(configs, config, form_name(arena, form, naming->names.items[m].text));
+        }
+}
+
+/* ---- what a name says ---- */
+
+bool config_network_name(const Config *config, Text name, NetworkName *out) {
+    const Network *network = config->parts->network;
+    NetworkMatch match;
+    if (network == NULL || !match_name(network, name, &match))
+        return false;
+    Text part = match.form->after;
+    bool dotted = part.size > 0 && part.data[0] == '.';
+    *out = (NetworkName){.module = match.name,
+                         .part = {part.data + dotted, part.size - dotted},
+                         .target = match.module != INDEX_NONE ? module_base(network, match.module)
+                                                              : NULL};
+    return true;
+}
