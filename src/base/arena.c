@@ -1,18 +1,18 @@
 #include "base/arena.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Chunks double, up to a few huge pages, so that large recipes cost few page faults. */
-enum {
-    FIRST_CHUNK = 64 * 1024,
-    HUGE_PAGE = 2 << 20,
-    LARGEST_CHUNK = 4 * HUGE_PAGE,
-    ALIGNMENT = 16
-};
+/* Chunks double, and are cleared a window at a time, as far as they are used. */
+enum { WINDOW = 32 * 1024, FIRST_CHUNK = 2 * WINDOW, LARGEST_CHUNK = 4 << 20, ALIGNMENT = 16 };
+
+/* A page fault costs as much as clearing many pages, and a merge's graphs take thousands of pages:
+ * the heap is made of huge ones, where the system has them, and larger blocks have their own. */
+enum { HUGE_PAGE = 2 << 20, HEAP = 32 * HUGE_PAGE, LARGE_BLOCK = 2 * HUGE_PAGE };
 
 struct ArenaChunk {
     ArenaChunk *older;
@@ -42,11 +42,33 @@ static void advise_huge(void *data, size_t size) {
         madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 }
 
+/* The heap's first pages are taken at once, from a whole huge page on: one that is partly touched
+ * already stays small. */
+void memory_prepare(void) {
+    if (sbrk((intptr_t)(-(uintptr_t)sbrk(0) % HUGE_PAGE)) == (void *)-1)
+        return;
+    mallopt(M_TOP_PAD, HEAP);
+    mallopt(M_TRIM_THRESHOLD, 2 * HEAP);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+    char *begin = sbrk(0);
+    void *volatile block = malloc(HUGE_PAGE / 2); /* volatile: it is made */
+    free(block);
+    advise_huge(begin, (size_t)((char *)sbrk(0) - begin));
+}
+
+void *memory_try(size_t size) {
+    void *data = malloc(size > 0 ? size : 1);
+    if (data != NULL && size >= LARGE_BLOCK)
+        advise_huge(data, size);
+    return data;
+}
+
 void *memory_grow(void *data, size_t size) {
     void *grown = realloc(data, size);
     if (grown == NULL && size > 0)
         memory_exhausted();
-    advise_huge(grown, size);
+    if (size >= LARGE_BLOCK)
+        advise_huge(grown, size);
     return grown;
 }
 
@@ -54,12 +76,12 @@ void *memory_zeroed(size_t size) {
     void *data = calloc(1, size);
     if (data == NULL && size > 0)
         memory_exhausted();
-    advise_huge(data, size);
+    if (size >= LARGE_BLOCK)
+        advise_huge(data, size);
     return data;
 }
 
-static ArenaChunk *chunk_new(size_t size, ArenaChunk *older) {
-    ArenaChunk *chunk = memory_zeroed(sizeof(ArenaChunk) + size);
+static ArenaChunk *chunk_init(ArenaChunk *chunk, size_t size, ArenaChunk *older) {
     chunk->older = older;
     chunk->size = size;
     return chunk;
@@ -69,7 +91,23 @@ static ArenaChunk *chunk_new(size_t size, ArenaChunk *older) {
 static ArenaChunk *chunk_next(size_t size, ArenaChunk *older) {
     size_t room = older == NULL ? FIRST_CHUNK : older->size * 2;
     room = room < LARGEST_CHUNK ? room : LARGEST_CHUNK;
-    return chunk_new(size > room ? size : room, older);
+    size = size > room ? size : room;
+    return chunk_init(memory_grow(NULL, sizeof(ArenaChunk) + size), size, older);
+}
+
+/* Clears as much of the newest chunk as SIZE bytes take, or of a new one. */
+static void open_window(Arena *arena, size_t size) {
+    if (arena->chunk == NULL ||
+        (size_t)(arena->chunk->data + arena->chunk->size - arena->next) < size) {
+        arena->chunk = chunk_next(size, arena->chunk);
+        arena->next = arena->end = arena->chunk->data;
+    }
+    size_t left = (size_t)(arena->chunk->data + arena->chunk->size - arena->end);
+    size_t missing = size - (size_t)(arena->end - arena->next);
+    size_t window = missing > WINDOW ? missing : WINDOW;
+    window = window < left ? window : left;
+    memset(arena->end, 0, window);
+    arena->end += window;
 }
 
 void *arena_alloc(Arena *arena, size_t size) {
@@ -78,14 +116,12 @@ void *arena_alloc(Arena *arena, size_t size) {
     size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (size > FIRST_CHUNK / 4 && arena->chunk != NULL) {
         /* A large object gets a chunk of its own, behind the one that still has room. */
-        arena->chunk->older = chunk_new(size, arena->chunk->older);
-        return arena->chunk->older->data;
+        ArenaChunk *own = memory_zeroed(sizeof(ArenaChunk) + size);
+        arena->chunk->older = chunk_init(own, size, arena->chunk->older);
+        return own->data;
     }
-    if (arena->chunk == NULL || (size_t)(arena->end - arena->next) < size) {
-        arena->chunk = chunk_next(size, arena->chunk);
-        arena->next = arena->chunk->data;
-        arena->end = arena->next + arena->chunk->size;
-    }
+    if ((size_t)(arena->end - arena->next) < size)
+        open_window(arena, size);
     void *data = arena->next;
     arena->next += size;
     return data;
@@ -114,6 +150,5 @@ void arena_reset(Arena *arena) {
     Arena rest = {.chunk = kept->older};
     arena_free(&rest);
     kept->older = NULL;
-    memset(kept->data, 0, (size_t)(arena->next - kept->data));
-    arena->next = kept->data;
+    arena->next = arena->end = kept->data;
 }

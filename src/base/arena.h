@@ -12,7 +12,7 @@ typedef struct ArenaChunk ArenaChunk;
 
 typedef struct Arena {
     ArenaChunk *chunk; /* newest first */
-    char *next, *end;  /* what is free in it */
+    char *next, *end;  /* what is free in it, and cleared */
 } Arena;
 
 /* A zeroed Arena is an empty one. */
@@ -34,6 +34,11 @@ void *arena_copy(Arena *arena, const void *data, size_t size);
 /* COUNT * SIZE, or the end of the program where that overflows. */
 size_t memory_size(size_t count, size_t size);
 
+/* Has the process's heap made of huge pages; before anything else. */
+void memory_prepare(void);
+
+/* malloc for what is large and may be missing: NULL if it is. */
+void *memory_try(size_t size);
 /* realloc that does not return NULL for a size above 0. */
 void *memory_grow(void *data, size_t size);
 /* Zeroed memory, to be freed or grown. */

@@ -80,6 +80,7 @@ static int dispatch(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    memory_prepare();
     open_standard_streams();
     signals_prepare();
     return flush_results(dispatch(argc, argv));

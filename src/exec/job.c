@@ -184,7 +184,7 @@ static bool open_buffers(Job *job) {
         if (passes->buffers[i].first_pass != job->pass)
             continue;
         uint64_t bytes = buffer_bytes(job->frame.task, i);
-        job->buffers.items[i] = malloc(bytes > 0 ? bytes : 1);
+        job->buffers.items[i] = memory_try(bytes);
         if (job->buffers.items[i] == NULL)
             return false;
     }
