@@ -136,7 +136,7 @@ bool language_call(const Frame *frame, const Ast *ast, Text name, Item *out);
 bool language_text(const Frame *frame, const Ast *argument, Text *out);
 /* The merge space of that name; false after an error. */
 bool language_space(const Frame *frame, Text name, Span span, SpaceSet *spaces);
-/* OPERAND converted to a config: the one of that name, or where that is empty the one of LIKE. */
+/* OPERAND converted to the config of that name, or where LIKE is a node, to that of LIKE. */
 Item language_convert(const Frame *frame, NodeId operand, Text config, NodeId like, Span span);
 
 /* ---- parameters ---- */
