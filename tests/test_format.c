@@ -65,6 +65,7 @@ START_TEST(spaces_are_canonical) {
         {"method m(a:S,*b:weight|delta,n:int ?=null)->S{a}",
          "method m(a: S, *b: weight | delta, n: int? = null) -> S { a }\n"},
         {"def f(x){y=x;y}", "def f(x) { y = x; y }\n"},
+        {"x = 1;y = 2;  - x", "x = 1\ny = 2; -x\n"},
         {"param p:float=1 in 0 .. 2  \"doc\"", "param p: float = 1 in 0..2 \"doc\"\n"},
         {"save a|b to \"c\",dtype=\"d\"", "save a | b to \"c\", dtype = \"d\"\n"},
         {"conversion from\"a\"to\"b\"(x){\"c\"=x[\"d\"]}",

@@ -422,6 +422,11 @@ static void print_range(Printer *printer, uint32_t begin, uint32_t end, uint32_t
         print_broken(printer, begin, end, tail);
 }
 
+/* `x = a; -x`: on a line of its own the value would look as if it went on with the one above. */
+static bool stays_behind(const Printer *printer, uint32_t i, bool first) {
+    return !first && kind_at(printer, i) == T_MINUS && printer->pieces.items[i].lines == 0;
+}
+
 static void print_statements(Printer *printer, uint32_t begin, uint32_t end, uint32_t indent) {
     bool first = true;
     for (uint32_t i = begin; i < end;) {
@@ -435,7 +440,9 @@ static void print_statements(Printer *printer, uint32_t begin, uint32_t end, uin
             continue;
         }
         bool after_shebang = first && indent == 0 && printer->out->size > 0;
-        if (printer->out->size > 0)
+        if (stays_behind(printer, i, first))
+            emit(printer, TEXT("; "));
+        else if (printer->out->size > 0)
             new_line(printer, indent);
         if (!first || after_shebang)
             keep_blank_line(printer, i, indent);
