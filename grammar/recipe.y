@@ -183,7 +183,7 @@ entry(E) ::= pattern(P) COLON expr(V).                    { E = tree_entry(parse
 pattern(P) ::= STRING(S).                                 { P = tree_string(parser, S); }
 pattern(P) ::= block_name(P).
 pattern(P) ::= block_name(A) DOTDOT(D) block_name(B).     { P = tree_range(parser, A, D, B); }
-block_name(N) ::= NAME(T).                                { N = tree_name(parser, T); }
+block_name(N) ::= NAME(T).                                { N = tree_block_name(parser, T); }
 
 %type states {AstList}
 states(L) ::= state(S).                                   { L = list_add(list_empty(), S); }

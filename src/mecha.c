@@ -504,7 +504,8 @@ static bool report_result(Engine *engine, const EvaluateResult *result) {
     case EVALUATE_DONE:
         return true;
     case EVALUATE_FAILED:
-        diag_error(engine->diags, SPAN_NONE, "the evaluation failed: %.*s",
+        diag_error(engine->diags, SPAN_NONE, "the key '%.*s' cannot be computed: %.*s",
+                   TEXT_ARG(text_printable(&engine->arena, result->failed_key)),
                    TEXT_ARG(result->failure));
         return false;
     case EVALUATE_WRITE_FAILED:

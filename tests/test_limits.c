@@ -175,6 +175,22 @@ START_TEST(what_a_recipe_asks_for_is_bounded) {
 }
 END_TEST
 
+/* Known only when the tensors are: the file that stood there stands. */
+START_TEST(what_cannot_be_computed_is_named) {
+    write_text(folder, "plan.mecha",
+               "method m(a: S) -> S { a + sum(inverse(a[0..1] * zeros_like(full([1, 1], 1)))) }\n"
+               "m(model(\"a.safetensors\")[\"x\"])\n");
+    RunOptions options = {.folder = folder, .seconds = 100};
+    Run run = run_shell(&options, "\"$MECHA\" run plan.mecha -o out.safetensors");
+    const char *message =
+        "error: the key 'x' cannot be computed: the system has no unique solution";
+    ck_assert_msg(run.status == 1 && strstr(run.error, message) != NULL, "status %d\n%.2000s",
+                  run.status, run.error);
+    ck_assert(!path_exists(folder, "out.safetensors"));
+    run_free(&run);
+}
+END_TEST
+
 /* --- threads and memory --- */
 
 static const char *const recipes[] = {
@@ -219,6 +235,7 @@ Suite *limits_suite(void) {
     tcase_add_test(tests, lists_that_double_within_methods_are_stopped);
     tcase_add_loop_test(tests, what_a_recipe_asks_for_is_bounded, 0,
                         sizeof immoderate / sizeof *immoderate);
+    tcase_add_test(tests, what_cannot_be_computed_is_named);
     tcase_add_loop_test(tests, threads_do_not_change_a_byte, 0, sizeof recipes / sizeof *recipes);
     tcase_add_test(tests, memory_limits_do_not_change_a_byte);
     suite_add_tcase(suite, tests);

@@ -97,11 +97,17 @@ static void stop(Evaluation *evaluation, EvaluateStatus status) {
     pthread_cond_broadcast(&evaluation->changed);
 }
 
+/* What a task makes first stands for all that it makes. */
+static Text task_key(const Plan *plan, const Task *task) {
+    const TaskOutput *first = task->outputs;
+    return plan->outputs[first->output].tensors[first->tensor].name;
+}
+
 static void stop_failed(Evaluation *evaluation, const Job *job) {
     if (evaluation->result.status != EVALUATE_DONE)
         return;
     evaluation->result.failure = job->failure;
-    evaluation->result.failed_task = job->number;
+    evaluation->result.failed_key = task_key(evaluation->plan, job->frame.task);
     stop(evaluation, EVALUATE_FAILED);
 }
 
@@ -446,7 +452,7 @@ static bool open_primitives(Evaluation *evaluation) {
                 continue;
             evaluation->result.status = EVALUATE_FAILED;
             evaluation->result.failure = wrong;
-            evaluation->result.failed_task = i;
+            evaluation->result.failed_key = task_key(plan, &plan->tasks[i]);
             return false;
         }
     return true;

@@ -47,7 +47,7 @@ typedef struct EvaluateResult {
     size_t n_hits;
     uint64_t bytes_read, bytes_written;
     Text failure; /* EVALUATE_FAILED: what a whole-tensor primitive said; a static text */
-    uint32_t failed_task;
+    Text failed_key;
 } EvaluateResult;
 
 EvaluateResult evaluate(const Plan *plan, const EvaluateOptions *options);

@@ -2,6 +2,7 @@
 #include "kernel/functions.h"
 #include "program/term.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -599,10 +600,7 @@ static bool run_turn(Lower *lower, const Ast *block, Term *next, uint32_t n_stat
         const Ast *statement = block->items[i];
         push_local(lower, statement->text, lower_expression(lower, statement->a));
     }
-    if (last->kind != AST_NEXT || last->n_items != n_state) {
-        lower_error(lower, last->span, "the turn ends in 'next' with one value for each state");
-        return false;
-    }
+    assert(last->kind == AST_NEXT && last->n_items == n_state); /* the parser saw to that */
     for (uint32_t i = 0; i < n_state; i++)
         next[i] = lower_expression(lower, last->items[i]);
     *done = last->a != NULL ? lower_expression(lower, last->a) : term_bool(false);

@@ -59,25 +59,16 @@ static Item evaluate_comprehension(const Frame *frame, const Ast *ast) {
 
 /* ---- maps ---- */
 
-static bool read_pattern(const Frame *frame, const Ast *pattern, MapEntry *entry) {
-    *entry = (MapEntry){.first = pattern->text, .span = pattern->span};
-    switch (pattern->kind) {
-    case AST_STRING:
-        entry->kind = ENTRY_GLOB;
-        return true;
-    case AST_NAME:
-        entry->kind = ENTRY_BLOCK;
-        return true;
-    case AST_RANGE:
-        entry->kind = ENTRY_RANGE;
-        entry->first = pattern->a->text;
-        entry->last = pattern->b->text;
-        return true;
-    default:
-        diag_error(frame->elaborator->diags, pattern->span,
-                   "a map's entries are for block names, ranges of them, or \"globs\" over keys");
-        return false;
+/* A string, a name or a range of names: the grammar knows no other. */
+static MapEntry read_pattern(const Ast *pattern) {
+    MapEntry entry = {.first = pattern->text, .span = pattern->span};
+    entry.kind = pattern->kind == AST_STRING ? ENTRY_GLOB : ENTRY_BLOCK;
+    if (pattern->kind == AST_RANGE) {
+        entry.kind = ENTRY_RANGE;
+        entry.first = pattern->a->text;
+        entry.last = pattern->b->text;
     }
+    return entry;
 }
 
 static Item evaluate_map(const Frame *frame, const Ast *ast) {
@@ -85,7 +76,7 @@ static Item evaluate_map(const Frame *frame, const Ast *ast) {
     NodeId *values = arena_array(frame->elaborator->arena, NodeId, ast->n_items + 1);
     bool failed = false;
     for (uint32_t i = 0; i < ast->n_items; i++) {
-        failed |= !read_pattern(frame, ast->items[i]->a, &entries[i]);
+        entries[i] = read_pattern(ast->items[i]->a);
         values[i] = elaborate_node(frame, ast->items[i]->b);
         failed |= values[i] == NODE_NONE;
     }

@@ -143,9 +143,15 @@ static Ast *translate(Parser *parser, Ast *name) {
     return name;
 }
 
-Ast *tree_name(Parser *parser, Token token) {
+/* Words of Python are names like others here. */
+Ast *tree_block_name(Parser *parser, Token token) {
     Ast *node = node_new(parser, AST_NAME, token_span(parser, token));
     node_name(parser, node, token);
+    return node;
+}
+
+Ast *tree_name(Parser *parser, Token token) {
+    Ast *node = tree_block_name(parser, token);
     bool quoted = node->text.size != node->span.end - node->span.begin;
     bool capital = node->text.size > 0 && (node->text.data[0] == 'N' || node->text.data[0] == 'T' ||
                                            node->text.data[0] == 'F');

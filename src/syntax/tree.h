@@ -67,6 +67,7 @@ Ast *tree_int(Parser *parser, Token token);
 Ast *tree_float(Parser *parser, Token token);
 Ast *tree_string(Parser *parser, Token token);
 Ast *tree_name(Parser *parser, Token token);
+Ast *tree_block_name(Parser *parser, Token token);
 Ast *tree_group(Parser *parser, Token open, Ast *inner, Token close);
 Ast *tree_list(Parser *parser, Token open, AstList items, Token close);
 Ast *tree_map(Parser *parser, Token open, AstList entries, Token close);
