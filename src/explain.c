@@ -1,5 +1,5 @@
 /* mecha_explain: the plan in words and as JSON, before the first byte is written. */
-#include "engine.h"
+#include "explain.h"
 
 #include <stdlib.h>
 
@@ -79,11 +79,12 @@ void mecha_explain(Engine *engine, Builder *out) {
     add_line(out, "to write", figures.bytes_to_write);
     add_line(out, "held at most", figures.peak_memory);
     add_line(out, "for each thread", worker_memory(engine->plan));
-    builder_format(out,
-                   "%-16s%.3g s at %.0f GB/s, where neither arithmetic nor the disk is slower\n",
-                   "time", seconds(&figures), bytes_in_a_second / 1e9);
-    builder_char(out, '\n');
-    schedule_explain(engine->schedule, out);
+    double time = seconds(&figures);
+    builder_format(out, "%-16s", "time");
+    builder_format(out, time < 0.01 ? "less than 0.01 s" : "%.3g s", time);
+    builder_format(out, " at %.0f GB/s, where neither arithmetic nor the disk is slower\n",
+                   bytes_in_a_second / 1e9);
+    explain_passes(engine, out);
 }
 
 static void add_json_files(Engine *engine, Builder *out) {
@@ -121,5 +122,6 @@ void mecha_explain_json(Engine *engine, Builder *out) {
     builder_number(out, seconds(&figures));
     builder_add(out, TEXT(", \"bytes_in_a_second\": "));
     builder_number(out, bytes_in_a_second);
+    explain_json_passes(engine, out);
     builder_add(out, TEXT("}\n"));
 }

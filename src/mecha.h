@@ -124,7 +124,9 @@ Text mecha_output_path(const Engine *engine, uint32_t i);
 
 /* The optimised plan in words (`mecha explain`), after mecha_prepare. */
 void mecha_explain(Engine *engine, Builder *out);
-/* Its figures as JSON: docs/schema/explain.json. */
+/* The code of its passes, class by class of keys. */
+void mecha_explain_code(Engine *engine, Builder *out);
+/* Its figures and passes as JSON: docs/schema/explain.json. */
 void mecha_explain_json(Engine *engine, Builder *out);
 /* The instruction list (`mecha compile`), after mecha_prepare; false where the recipe cannot be
  * said in it. */

@@ -14,7 +14,11 @@ const Command commands[] = {
      "Reads the recipe and the headers of its models, never their data. Silent when all is well.",
      "mecha check blend.mecha", 1, 1, command_check},
     {"explain", COMMAND_EXPLAIN, "PLAN [options]",
-     "the optimised plan: passes, bytes, memory, shared work", "",
+     "the optimised plan: passes, bytes, memory, shared work",
+     "For groups of keys, what each pass over the data reads, computes and finds, in the recipe's\n"
+     "terms and lines, and what is held from one to the next, and why. Terms that were folded "
+     "away\n"
+     "are computed as a part of others, or not needed.",
      "mecha explain blend.mecha -o blend.safetensors", 1, 1, command_explain},
     {"compile", COMMAND_COMPILE, "PLAN [-o OUT.mecha]", "a recipe as an instruction list", "",
      "mecha compile blend.mecha -o blend.list.mecha", 1, 1, command_compile},

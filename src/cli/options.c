@@ -90,6 +90,8 @@ static const Option options[] = {
      "list the blocks that maps of a recipe can name"},
     {"quiet", 'q', OPTION_FLAG, COMMANDS_PREPARING, FIELD(quiet), NULL, "errors only"},
     {"verbose", 'v', OPTION_FLAG, COMMAND_RUN, FIELD(verbose), NULL, "print the plan first"},
+    {"verbose", 'v', OPTION_FLAG, COMMAND_EXPLAIN, FIELD(verbose), NULL,
+     "print the code of the passes, too"},
     {"help", 'h', OPTION_FLAG, COMMANDS_ALL, FIELD(help), NULL, "this page"},
 };
 enum { OPTIONS = sizeof options / sizeof *options };

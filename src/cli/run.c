@@ -42,6 +42,8 @@ int command_explain(Arguments *arguments) {
     Builder plan = {0};
     if (status == STATUS_DONE)
         (arguments->json ? mecha_explain_json : mecha_explain)(engine, &plan);
+    if (status == STATUS_DONE && arguments->verbose && !arguments->json)
+        mecha_explain_code(engine, &plan);
     print_result(&plan);
     return close_engine(engine, arguments, status);
 }

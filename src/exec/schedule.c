@@ -591,22 +591,35 @@ uint64_t schedule_dropped(const Schedule *schedule) {
     return schedule->dropped;
 }
 
-void schedule_explain(const Schedule *schedule, Builder *out) {
-    for (size_t c = 0; c < schedule->classes.count; c++) {
-        const Class *class = &schedule->classes.items[c];
-        uint32_t n_keys = 0;
-        Text first = TEXT("");
-        for (size_t i = 0; i < schedule->tasks.count; i++)
-            if (schedule->tasks.items[i].passes == class->passes) {
-                if (n_keys++ == 0)
-                    first = schedule->keys.items[schedule->tasks.items[i].origin].key;
-            }
-        if (n_keys == 0)
-            continue;
-        builder_format(out, "%u key%s like ", n_keys, n_keys == 1 ? "" : "s");
-        builder_printable(out, first);
-        builder_add(out, TEXT("\n"));
-        passes_dump(class->passes, out);
-        builder_add(out, TEXT("\n"));
+static uint64_t leaf_bytes(const Task *task) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < task->passes->n_leaves; i++)
+        bytes += task->leaves[i] != NULL ? task->leaves[i]->bytes : 0;
+    return bytes;
+}
+
+static void count_task(const Schedule *schedule, const Task *task, ScheduleClass *class) {
+    if (class->n_keys++ == 0) {
+        class->first = schedule->keys.items[task->origin].key;
+        class->shape = task->shape;
     }
+    class->bytes += leaf_bytes(task);
+    uint64_t memory = task_memory(task);
+    class->memory = memory > class->memory ? memory : class->memory;
+}
+
+const ScheduleClass *schedule_classes(const Schedule *schedule, Arena *arena, uint32_t *count) {
+    size_t n = schedule->classes.count;
+    ScheduleClass *classes = arena_array(arena, ScheduleClass, n + 1);
+    *count = 0;
+    for (size_t c = 0; c < n; c++) {
+        const Class *class = &schedule->classes.items[c];
+        ScheduleClass told = {.passes = class->passes, .leaves = &class->leaves};
+        for (size_t i = 0; i < schedule->tasks.count; i++)
+            if (schedule->tasks.items[i].passes == class->passes)
+                count_task(schedule, &schedule->tasks.items[i], &told);
+        if (told.n_keys > 0)
+            classes[(*count)++] = told;
+    }
+    return classes;
 }

@@ -54,8 +54,17 @@ typedef struct ScheduleFigures {
 } ScheduleFigures;
 ScheduleFigures schedule_figures(const Schedule *schedule);
 
-/* What happens, in words. */
-void schedule_explain(const Schedule *schedule, Builder *out);
+/* Keys that have one program, for `explain`. Those that some key has, in order of appearance. */
+typedef struct ScheduleClass {
+    const PassList *passes;
+    const KeyLeaves *leaves; /* of its first key */
+    const Shape *shape;      /* likewise: of SHAPE_ID_KEY */
+    Text first;              /* that key */
+    uint32_t n_keys;
+    uint64_t bytes;  /* to read, for all of them */
+    uint64_t memory; /* that a key holds at most */
+} ScheduleClass;
+const ScheduleClass *schedule_classes(const Schedule *schedule, Arena *arena, uint32_t *count);
 
 /* The inputs that share nothing with the result, by config or keys, are named by the solver; these
  * are keys that the outputs lost because no operation could compute them. */

@@ -51,7 +51,8 @@ typedef struct Emission {
     VECTOR(RandomStream) randoms;
     VECTOR(Product) products;
     VECTOR(UniformInstr) uniforms;
-    VECTOR(ValueId) results;
+    VECTOR(uint32_t) results, origins;
+    VECTOR(size_t) noted; /* by origin: the last pass that has it, counted from 1 */
     VECTOR(PassGuard) guards;
     bool rows; /* it has row-level registers */
 
@@ -316,6 +317,18 @@ static bool is_coded(const Emission *emission, uint32_t id) {
     return kind == INSTANCE_CONST || kind == INSTANCE_RESULT || emission->coded[id];
 }
 
+/* Notes what a pass computes a part of. */
+static uint32_t note_origin(Emission *emission, ValueId value) {
+    uint32_t origin = program_origin(emission->fusion->program, value);
+    size_t pass = emission->passes.count + 1;
+    while (emission->noted.count <= origin)
+        vector_push(&emission->noted, 0);
+    if (emission->noted.items[origin] != pass)
+        vector_push(&emission->origins, origin);
+    emission->noted.items[origin] = pass;
+    return origin;
+}
+
 static void write_uniform(Emission *emission, uint32_t id) {
     const Instance *instance = instance_at(emission, id);
     const Value *value = value_of(emission, id);
@@ -330,6 +343,7 @@ static void write_uniform(Emission *emission, uint32_t id) {
         instr.src[1] = value->dtype;
     }
     vector_push(&emission->uniforms, instr);
+    note_origin(emission, instance->value);
 }
 
 /* The slot of a uniform, after the code that computes it. */
@@ -525,6 +539,8 @@ static void write_instance(Emission *emission, uint32_t step, const PassDraft *d
         write_source(emission, id, draft, &instr);
     else
         write_computed(emission, id, step, &instr);
+    if (instance_at(emission, id)->kind == INSTANCE_PRODUCT || !is_source(emission, id, draft))
+        note_origin(emission, instance_at(emission, id)->value);
     bool between = instr.op == TILE_ROW_REDUCE || instr.op == TILE_EXPAND;
     instr.row = row && !between;
     instr.dst = emission->reg[id] = take_register(emission, row);
@@ -585,7 +601,7 @@ static void write_sink(Emission *emission, uint32_t step, bool again) {
     drop_register(emission, sink->b, step);
     vector_push(&emission->code, instr);
     if (!again)
-        vector_push(&emission->results, sink->value);
+        vector_push(&emission->results, note_origin(emission, sink->value));
 }
 
 /* Writes the code of the steps; what registers it takes is added to those of the code before. */
@@ -618,7 +634,7 @@ static void start_pass(Emission *emission) {
     emission->code.count = emission->accesses.count = emission->reductions.count = 0;
     emission->selections.count = emission->randoms.count = emission->uniforms.count = 0;
     emission->products.count = 0;
-    emission->results.count = emission->guards.count = 0;
+    emission->results.count = emission->origins.count = emission->guards.count = 0;
     emission->n_registers[0] = emission->n_registers[1] = 0;
     emission->rows = false;
 }
@@ -640,6 +656,8 @@ static void finish_pass(Emission *emission, Pass *pass) {
     pass->n_products = (uint32_t)emission->products.count;
     pass->results = KEEP(arena, emission->results);
     pass->n_results = (uint32_t)emission->results.count;
+    pass->origins = KEEP(arena, emission->origins);
+    pass->n_origins = (uint32_t)emission->origins.count;
     pass->guards = KEEP(arena, emission->guards);
     pass->n_guards = (uint32_t)emission->guards.count;
     pass->n_registers = emission->n_registers[0];
@@ -738,7 +756,7 @@ static void emit_whole(Emission *emission, const PassDraft *draft) {
     pass.whole.scratch =
         whole_scratch(value->op, fusion->options->compute, shapes, n, parameters, value->slot);
     find_parts(emission, sink->target, &pass.whole);
-    vector_push(&emission->results, sink->value);
+    vector_push(&emission->results, note_origin(emission, sink->value));
     finish_pass(emission, &pass);
 }
 
@@ -845,6 +863,8 @@ static void emission_free(Emission *emission) {
     vector_free(&emission->products);
     vector_free(&emission->uniforms);
     vector_free(&emission->results);
+    vector_free(&emission->origins);
+    vector_free(&emission->noted);
     vector_free(&emission->guards);
     vector_free(&emission->passes);
     vector_free(&emission->constants);

@@ -487,7 +487,8 @@ DType compute_dtype(Compute compute) {
 
 uint32_t buffer_new(Fusion *fusion, ValueId value) {
     vector_push(&fusion->buffers,
-                (BufferInfo){.shape = value_of(fusion, value)->shape, .first_pass = UINT32_MAX});
+                (BufferInfo){.shape = value_of(fusion, value)->shape, .first_pass = UINT32_MAX,
+                             .origin = program_origin(fusion->program, value)});
     return (uint32_t)(fusion->buffers.count - 1);
 }
 

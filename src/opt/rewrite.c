@@ -137,8 +137,10 @@ Program *rewrite_apply(Arena *arena, const Program *program, const Rewrite *rewr
                            .reached = reached,
                            .roots = roots,
                            .n_roots = n_roots};
-    for (uint32_t id = 0; id < count; id++)
+    for (uint32_t id = 0; id < count; id++) {
+        program_set_origin(rewriting.to, program_origin(program, id));
         rewriting.values[id] = reached[id] ? rewrite->value(&rewriting, id) : VALUE_NONE;
+    }
     for (uint32_t i = 0; i < n_roots; i++) {
         const Value *root = program_value(program, roots[i].value);
         roots[i].value = rewriting.values[roots[i].value];

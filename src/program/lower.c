@@ -421,6 +421,7 @@ static Term conversion_term(Evaluation *evaluation, uint32_t at, uint32_t *slot)
             return term_poison;
     NodeId call = lower->call;
     lower->call = id;
+    program_set_origin(lower->program, id + 1);
     Term result = lower_rule(lower, node, rule, sources, numbers);
     lower->call = call;
     return result;
@@ -488,6 +489,7 @@ static Term node_term(Evaluation *evaluation, NodeId id) {
     const Graph *graph = solved->recipe->graph;
     const Node *node = graph_node(graph, id);
     const NodeId *operands = graph_operands(graph, id);
+    program_set_origin(evaluation->lower->program, id + 1);
     switch (node->kind) {
     case NODE_CALL:
         return call_term(evaluation, id);

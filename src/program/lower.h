@@ -66,7 +66,8 @@ typedef struct Lowering {
     uint32_t n_assumptions;
 } Lowering;
 
-/* The program of a class, by one of its keys. False after errors. */
+/* The program of a class, by one of its keys. The origin of a value is the node that it is part of,
+ * counted from 1. False after errors. */
 bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const KeyLeaves *leaves,
            Lowering *lowering, Program *program);
 

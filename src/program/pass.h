@@ -175,14 +175,18 @@ typedef struct Pass {
     uint64_t copy_from, copy_to, copy_bytes; /* COPY; copy_bytes == UINT64_MAX: all of the leaf */
     WholeCall whole;                         /* WHOLE */
 
-    const ValueId *results; /* what it makes, for `explain`: values stored, reduced, selected */
-    uint32_t n_results;
+    /* For `explain`, origins of values (program_origin): of each value that is stored, reduced or
+     * selected, in the order of the code (of a primitive its own); and of all that is computed, each
+     * once. */
+    const uint32_t *results, *origins;
+    uint32_t n_results, n_origins;
 } Pass;
 
 typedef struct BufferInfo {
     ShapeId shape;
     uint32_t first_pass, last_pass; /* alive from before the first to after the last */
     bool mask;                      /* one bit an element (MaskLoop) */
+    uint32_t origin;                /* of what it holds */
 } BufferInfo;
 
 /* An output of the program. */
@@ -215,6 +219,8 @@ typedef struct PassList {
     uint32_t n_roots;
     Compute compute;
 } PassList;
+
+Text whole_name(WholeOp op);
 
 /* The text form, readable by people: for tests and `mecha explain`. */
 void passes_dump(const PassList *passes, Builder *out);

@@ -21,6 +21,10 @@ static const Text whole_names[WHOLE_COUNT] = {
 #undef WHOLE
 };
 
+Text whole_name(WholeOp op) {
+    return whole_names[op];
+}
+
 static void dump_shape(const PassList *list, ShapeId shape, Builder *out) {
     if (shape == SHAPE_ID_KEY && list->any_shape)
         builder_add(out, TEXT("key"));
@@ -188,7 +192,7 @@ static void dump_copy(const Pass *pass, Builder *out) {
 }
 
 static void dump_whole(const WholeCall *call, Builder *out) {
-    builder_format(out, " calls %.*s", TEXT_ARG(whole_names[call->op]));
+    builder_format(out, " calls %.*s", TEXT_ARG(whole_name(call->op)));
     for (uint32_t i = 0; i < call->n_parameters; i++) {
         builder_char(out, ' ');
         builder_number(out, call->parameters[i]);

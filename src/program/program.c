@@ -12,6 +12,8 @@ struct Program {
     Shape key;
     bool has_key, asked;
     VECTOR(Value) values;
+    VECTOR(uint32_t) origins; /* by value */
+    uint32_t origin;
     VECTOR(ValueId) operands;
     VECTOR(uint64_t) extras;
     VECTOR(Shape) shapes;
@@ -38,6 +40,14 @@ Program *program_new(Arena *arena, const Shape *key) {
     return program;
 }
 
+void program_set_origin(Program *program, uint32_t origin) {
+    program->origin = origin;
+}
+
+uint32_t program_origin(const Program *program, ValueId id) {
+    return program->origins.items[id];
+}
+
 Program *program_like(Arena *arena, const Program *model) {
     Program *program = program_new(arena, model->has_key ? &model->key : NULL);
     program->asked = model->asked;
@@ -48,12 +58,14 @@ Program *program_like(Arena *arena, const Program *model) {
 
 void program_reserve(Program *program, size_t values) {
     vector_reserve(&program->values, values);
+    vector_reserve(&program->origins, values);
     vector_reserve(&program->operands, values);
     index_reserve(&program->value_index, values);
 }
 
 void program_free(Program *program) {
     vector_free(&program->values);
+    vector_free(&program->origins);
     vector_free(&program->operands);
     vector_free(&program->extras);
     vector_free(&program->shapes);
@@ -188,6 +200,7 @@ static ValueId value_make(Program *program, Value value, const ValueId *operands
     }
     index_add(&program->value_index, hash, (uint32_t)program->values.count);
     vector_push(&program->values, value);
+    vector_push(&program->origins, program->origin);
     return (ValueId)(program->values.count - 1);
 }
 
