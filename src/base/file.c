@@ -132,6 +132,13 @@ static size_t name_start(Text path) {
     return at;
 }
 
+const char *folder_next(DIR *stream, int *error) {
+    errno = 0;
+    const struct dirent *entry = readdir(stream);
+    *error = entry == NULL ? errno : 0;
+    return entry != NULL ? entry->d_name : NULL;
+}
+
 Text path_folder(Text path) {
     size_t size = name_start(path);
     if (size == 0)

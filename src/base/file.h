@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -34,6 +35,10 @@ bool file_read(Arena *arena, Text path, size_t limit, Text *out, int *error);
 
 /* `a/b` of `a/b/c`; `.` of `c`; `/` of `/c`. */
 Text path_folder(Text path);
+/* The name of a folder's next entry. NULL at the end with *ERROR 0, and where reading fails with its
+ * errno: half a listing is not to be taken for all of it. */
+const char *folder_next(DIR *stream, int *error);
+
 /* `c` of `a/b/c`; empty where the path ends in a slash. */
 Text path_name(Text path);
 /* FOLDER/NAME, or NAME where that is absolute or FOLDER is `.`. */

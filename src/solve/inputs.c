@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/vector.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,9 +33,15 @@ typedef struct Search {
     Models *shared;
 } Search;
 
-static bool exists(Text path) {
+/* 0, or why it cannot be looked at. */
+static int look_at(Text path) {
     struct stat status;
-    return stat(path.data, &status) == 0;
+    return stat(path.data, &status) == 0 ? 0 : errno;
+}
+
+/* What stands there and cannot be reached is not looked for elsewhere alone: opening it says why. */
+static bool stands_there(int error) {
+    return error == EACCES || error == ELOOP || error == ENAMETOOLONG || error == EIO;
 }
 
 /* The folders of MECHA_MODELS, colon separated. */
@@ -48,16 +55,19 @@ static void add_environment(Search *search) {
     }
 }
 
-/* The path of the first file of that name, or an empty text. */
+/* The path of the first file of that name, or an empty text. An absolute name is in any folder what
+ * it is. */
 static Text find_model(const Search *search, Text name) {
-    if (name.size > 0 && name.data[0] == '/')
-        return exists(text_copy(search->arena, name)) ? text_copy(search->arena, name) : TEXT("");
+    Text unreachable = TEXT("");
     for (size_t i = 0; i < search->folders.count; i++) {
         Text path = path_join(search->arena, search->folders.items[i], name);
-        if (exists(path))
+        int error = look_at(path);
+        if (error == 0)
             return path;
+        if (unreachable.size == 0 && stands_there(error))
+            unreachable = path;
     }
-    return TEXT("");
+    return unreachable;
 }
 
 static void report_missing(const Search *search, Text wanted, Span span) {

@@ -134,14 +134,16 @@ static bool list_folder(Arena *arena, Text folder, Text suffix, TextList *names)
     DIR *stream = opendir(text_copy(arena, folder).data);
     if (stream == NULL)
         return false;
-    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
-        Text name = text_from(entry->d_name);
+    int error;
+    for (const char *entry; (entry = folder_next(stream, &error)) != NULL;) {
+        Text name = text_from(entry);
         if (text_ends(name, suffix) && name.data[0] != '.')
             vector_push(names, text_copy(arena, name));
     }
     closedir(stream);
     vector_sort(names, compare_texts);
-    return true;
+    errno = error;
+    return error == 0;
 }
 
 static bool refuse_choice(const TextList *names, const Refusal *refusal) {

@@ -76,8 +76,9 @@ static bool list_names(SideFiles *files, const Refusal *refusal) {
     DIR *stream = opendir(files->folder.data);
     if (stream == NULL)
         return refuse_errno(refusal, "can't be listed", errno);
-    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
-        Text name = text_from(entry->d_name);
+    int error;
+    for (const char *entry; (entry = folder_next(stream, &error)) != NULL;) {
+        Text name = text_from(entry);
         struct stat status;
         Text path = path_join(files->arena, files->folder, name);
         if (is_side_file(name) && stat(path.data, &status) == 0 && S_ISREG(status.st_mode))
@@ -85,7 +86,7 @@ static bool list_names(SideFiles *files, const Refusal *refusal) {
     }
     closedir(stream);
     vector_sort(&files->names, compare_names);
-    return true;
+    return error == 0 || refuse_errno(refusal, "can't be listed", error);
 }
 
 bool side_files_find(SideFiles *files, const Model *const *inputs, size_t n_inputs,

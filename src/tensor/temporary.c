@@ -25,8 +25,8 @@ static void remove_all(void) {
 }
 
 static void remove_at_exit(void) {
-    atexit(remove_all);
-    at_quick_exit(remove_all);
+    (void)atexit(remove_all); /* fails only where a program has registered more than 32 */
+    (void)at_quick_exit(remove_all);
 }
 
 static Temporary *take_record(void) {

@@ -42,6 +42,36 @@ unreadable_input() {
     each_call newfstatat EIO "1:old 0:new" -P a.safetensors
 }
 
+# The second call of a kind, and what is said of it.
+second_call() { # CALL FAULT ALLOWED TEXT [STRACE OPTION…]
+    local call=$1 fault=$2 allowed=$3 text=$4
+    shift 4
+    fresh
+    run strace -f -o log "$@" -e trace="$call" -e inject="$call:$fault:when=2" "${merge[@]}"
+    judge "the second $call: $fault" "$allowed"
+    says "the second $call: $fault" "$text"
+}
+
+told_as_they_are() {
+    fresh
+    run strace -f -o log -P a.safetensors -e trace=mmap -e inject=mmap:error=ENODEV:when=1 "${merge[@]}"
+    judge "an input that can't be mapped" 1:old
+    says "an input that can't be mapped" "a\.safetensors: can't be mapped into memory: No such device"
+    second_call fsync error=EIO "1:new" "was written, but may not outlast a power cut: Input/output error"
+    second_call pread64 retval=0 "1:old" "a\.safetensors: became shorter while it was read" -P a.safetensors
+    mkdir -p folder
+    cp a.safetensors folder/
+    echo 'model("folder")' > folder.mecha
+    local n
+    for n in 1 2 3 4; do # half a listing is not all of it
+        fresh
+        run strace -f -o log -e trace=getdents64 -e inject=getdents64:error=EIO:when=$n \
+            "$mecha" run -q folder.mecha --metadata none -o out/o.safetensors
+        judge "a folder that fails" 1:old
+        says "a folder that fails" "folder: can't be listed: Input/output error"
+    done
+}
+
 # When a file's last call was made, it was on the disk under its name.
 order_of_calls() {
     fresh
@@ -81,6 +111,26 @@ failing_allocations() {
     unset recipe new
 }
 
+# A session says what it has no memory for, and goes on or ends; it does not crash.
+failing_session() {
+    local n=1 key
+    key=model.diffusion_model.input_blocks.4.0.in_layers.0.weight
+    printf 'm = model("a.safetensors")\n0.5 * m["%s"]\n:quit\n' $key > session
+    while rm -f mark; do
+        FAULT_CALL=malloc FAULT_AT=$n FAULT_MARK=mark FAULT_ONCE=1 LD_PRELOAD="$shim" \
+            "$mecha" repl < session > said 2>&1
+        status=$?
+        [ -e mark ] || break
+        if [ $status -lt 2 ] || { [ $status = 127 ] && grep -q 'loading shared librar' said; }; then
+            pass
+        else
+            fail "a session, malloc number $n fails: status $status"
+        fi
+        n=$((n < 4 ? n + 1 : n + 7 * every))
+    done
+    echo "(a session, malloc: up to number $n)"
+}
+
 short_writes() {
     fresh
     run env FAULT_SHORT=1 LD_PRELOAD="$shim" "${merge[@]}"
@@ -91,9 +141,11 @@ if can_trace; then
     injected_calls
     interrupted_calls
     unreadable_input
+    told_as_they_are
     order_of_calls
 else
     skip "calls that fail" "strace cannot trace here"
 fi
 failing_allocations
+failing_session
 short_writes

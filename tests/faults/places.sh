@@ -109,6 +109,7 @@ unwritable() {
     if chattr +i out/o.safetensors 2> /dev/null; then
         run "${merge[@]}"
         judge "an immutable file" 1:old
+        says "an immutable file" "can't be replaced: Operation not permitted"
         chattr -i out/o.safetensors
     else
         skip "an immutable file" "none can be made here"
@@ -123,6 +124,78 @@ unwritable() {
     else
         skip "a read-only disk" "nothing can be mounted here"
     fi
+}
+
+# As another user than root, whom modes do not stop.
+as_nobody() {
+    if [ "$(id -u)" = 0 ]; then
+        run setpriv --reuid=65534 --clear-groups "$@"
+    else
+        run "$@"
+    fi
+}
+
+# What cannot be read, or is no file.
+odd_inputs() {
+    local path text
+    mkdir -p odd/closed
+    cp a.safetensors odd/secret.safetensors
+    chmod 000 odd/secret.safetensors odd/closed
+    ln -sfn loop.safetensors odd/loop.safetensors
+    [ -p odd/fifo.safetensors ] || mkfifo odd/fifo.safetensors
+    chmod 755 odd
+    while IFS='~' read -r path text; do
+        fresh
+        chmod 777 out
+        echo "model(\"$path\")" > odd.mecha
+        chmod 644 odd.mecha
+        as_nobody "$mecha" run -q odd.mecha --metadata none -o out/o.safetensors
+        judge "the input $path" 1:old
+        says "the input $path" "$text"
+    done <<'END'
+odd/secret.safetensors~odd/secret.safetensors: can't be opened: Permission denied
+odd/closed~odd/closed: can't be \(read\|listed\): Permission denied
+odd/loop.safetensors~odd/loop.safetensors: can't be opened: Too many levels of symbolic links
+odd/fifo.safetensors~is a FIFO
+/dev/full~is a device
+/proc/self/mem~error: /proc/self/mem: 
+/proc/self/maps~/proc/self/maps: the file is empty
+odd/secret.safetensors/x~there is no file .odd/secret.safetensors/x.
+END
+    chmod 755 odd/closed
+}
+
+# Shards take the place of others: what stands there and can't go is said.
+odd_outputs() {
+    local long
+    fresh empty
+    to out/ --shard-size 4K
+    expect "shards" test -e out/model.safetensors.index.json
+    if can_trace; then
+        run strace -f -o log -e trace=unlink -e inject=unlink:error=EACCES:when=1 \
+            "$mecha" run -q blend.mecha --metadata none --shard-size 4K -o out/
+        refused "shards that can't be replaced" "can't be replaced: Permission denied"
+    fi
+    fresh empty
+    long=$(printf '%0243d' 0).safetensors
+    to "out/$long"
+    expect "a name of 255 bytes" cmp "out/$long" new.safetensors
+    expect "and nothing beside it" test "$(ls -A out)" = "$long"
+    to "out/0$long"
+    refused "a name of 256 bytes" "File name too long"
+}
+
+# What goes to standard output is lost: said, and the status tells.
+full_standard_output() {
+    local command
+    for command in "methods" "info a.safetensors" "help" "fmt blend.mecha" "compile blend.mecha" \
+        "explain blend.mecha" "configs" "diff a.safetensors b.safetensors" "--version"; do
+        # shellcheck disable=SC2086
+        "$mecha" $command > /dev/full 2> err < /dev/null
+        status=$?
+        if [ $status = 1 ]; then pass; else fail "$command > /dev/full: status $status"; fi
+        says "$command > /dev/full" "No space left on device"
+    done
 }
 
 closed_streams() {
@@ -142,4 +215,7 @@ foreign_files
 own_inputs
 links
 unwritable
+odd_inputs
+odd_outputs
+full_standard_output
 closed_streams

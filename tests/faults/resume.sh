@@ -85,6 +85,34 @@ resumed_large() {
     done
 }
 
+# A folder of shards holds them all, or no index that names them.
+resumed_shards() {
+    local to=("$mecha" run blend.mecha --metadata none -j 2 --shard-size 4K --resume -o out/)
+    local call n
+    fresh empty
+    "${to[@]}" 2> err
+    rm -rf shards
+    mv out shards
+    for call in pwrite64 fsync rename; do
+        for n in 1 2 5 7; do
+            rm -rf out
+            run strace -f -o log -e trace=$call -e inject=$call:signal=KILL:when=$n "${to[@]}"
+            expect "shards, SIGKILL at $call number $n" test $status = 137
+            expect "no index yet" test ! -e out/model.safetensors.index.json
+            run "${to[@]}"
+            if [ $status = 0 ] && diff -r shards out > /dev/null; then
+                pass
+            else
+                fail "shards resumed after SIGKILL at $call number $n: status $status, $(diff -rq shards out)"
+            fi
+        done
+    done
+    rm -rf out
+    run strace -f -o log -e trace=fsync -e inject=fsync:signal=KILL:when=1 "${to[@]}"
+    run "${to[@]}"
+    says "shards that were all done before" "38 of the keys by an earlier run"
+}
+
 "$build/make-models" --kind tiny --seed 9 --only '*.input_blocks.4.*' other-a.safetensors
 if can_trace; then
     interrupted_at TERM 143 pwrite64
@@ -92,6 +120,7 @@ if can_trace; then
     interrupted_at KILL 137 fsync
     goes_on
     starts_over
+    resumed_shards
 else
     skip "interruptions at each call" "strace cannot trace here"
 fi
