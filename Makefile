@@ -16,7 +16,7 @@
 # make bench-methods    the same for every merge method
 # make bench-large      the time that large recipes take to check
 # make deps             install the Debian packages that building and testing need
-# make install PREFIX=  one binary and a man page
+# make install PREFIX=  one binary, a man page, and what shells complete it with
 # make format           clang-format over the sources
 # make clean
 #
@@ -57,7 +57,7 @@ GENERATED := $(patsubst %.re,$(BUILD)/gen/%.c,$(RE)) $(patsubst %.y,$(BUILD)/gen
 objects    = $(patsubst %.c,$(BUILD)/obj/%.o,$(patsubst $(BUILD)/gen/%,gen/%,$(1)))
 
 LIB_OBJECTS  := $(call objects,$(SOURCES) $(GENERATED))
-CLI_OBJECTS  := $(call objects,$(CLI))
+CLI_OBJECTS  := $(call objects,$(CLI) $(BUILD)/gen/chapters.c)
 TEST_OBJECTS := $(call objects,$(TESTS))
 TOOL_NAMES   := $(patsubst tools/%.c,$(BUILD)/%,$(TOOLS))
 
@@ -106,6 +106,10 @@ $(BUILD)/gen/%.c: %.y
 $(BUILD)/gen/stdlib.c: tools/embed.awk $(STDLIB)
 	@mkdir -p $(@D)
 	$(call quiet,EMBED stdlib)awk -f tools/embed.awk $(STDLIB) /dev/null > $@
+
+$(BUILD)/gen/chapters.c: tools/chapters.awk docs/language.md
+	@mkdir -p $(@D)
+	$(call quiet,EMBED chapters)awk -f tools/chapters.awk docs/language.md > $@
 
 # Every object may include a header that Lemon writes.
 $(LIB_OBJECTS) $(TEST_OBJECTS): | $(GENERATED)
@@ -220,6 +224,13 @@ bench-large: all
 install: $(BUILD)/mecha
 	install -D -m 755 $(BUILD)/mecha $(DESTDIR)$(PREFIX)/bin/mecha
 	install -D -m 644 docs/mecha.1 $(DESTDIR)$(PREFIX)/share/man/man1/mecha.1
+	@mkdir -p $(BUILD)/completion
+	$< completion bash > $(BUILD)/completion/mecha
+	$< completion zsh > $(BUILD)/completion/_mecha
+	$< completion fish > $(BUILD)/completion/mecha.fish
+	install -D -m 644 $(BUILD)/completion/mecha $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mecha
+	install -D -m 644 $(BUILD)/completion/_mecha $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mecha
+	install -D -m 644 $(BUILD)/completion/mecha.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mecha.fish
 
 format:
 	clang-format -i $(filter-out %.def, $(wildcard src/*.[ch] src/*/*.[ch] tests/*.[ch] tools/*.c))

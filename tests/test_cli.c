@@ -1,5 +1,6 @@
 /* The program from outside: exit status, messages, streams, signals. */
 #include "base/text.h"
+#include "cli/cli.h"
 #include "run.h"
 #include "tests.h"
 
@@ -106,11 +107,8 @@ START_TEST(wrong_usage_is_told_in_a_line) {
 }
 END_TEST
 
-static const char *const command_names[] = {"run",  "check",   "explain", "compile", "fmt",
-                                            "info", "methods", "configs", "help"};
-
 START_TEST(every_command_has_a_page) {
-    const char *name = command_names[_i];
+    const char *name = commands[_i].name;
     RunOptions options = here();
     Run overview = run_mecha(&options, "help");
     Run page = run_mecha(&options, name, "--help");
@@ -127,6 +125,75 @@ START_TEST(every_command_has_a_page) {
     run_free(&overview);
     run_free(&page);
     run_free(&again);
+}
+END_TEST
+
+/* Each has --help; whatever else it has is suggested in the same way. */
+START_TEST(every_command_suggests_options) {
+    RunOptions options = here();
+    Builder expected = {0};
+    Run run = run_mecha(&options, commands[_i].name, "--hlep");
+    builder_format(&expected,
+                   "mecha: unknown option '--hlep'; did you mean '--help'?\nusage: mecha %s %s\n",
+                   commands[_i].name, commands[_i].operands);
+    ck_assert_int_eq(run.status, 2);
+    ck_assert_str_eq(run.output, "");
+    ck_assert_str_eq(run.error, expected.data);
+    builder_free(&expected);
+    run_free(&run);
+}
+END_TEST
+
+/* By their names, by words of them; and what is near one is suggested. */
+START_TEST(chapters_of_the_language_are_topics) {
+    expect_script(
+        "\"$MECHA\" help mass | head -n 4", 0,
+        "Operators and mass\n==================\n\n"
+        "Operators on models are checked by *mass*, as in barycentric coordinates. A weight "
+        "has mass 1, a delta 0.\n",
+        "");
+    expect_script("\"$MECHA\" help operators-and-mass | head -n 1", 0, "Operators and mass\n", "");
+    expect_script("\"$MECHA\" help configs | grep -c '^usage: mecha configs\\|^Configs$'", 0, "2\n",
+                  "");
+    expect_script("\"$MECHA\" help operaters", 2, "",
+                  "mecha: no help on 'operaters'; did you mean 'operators'?\n"
+                  "usage: mecha help [TOPIC]\n");
+    expect_script(
+        "for c in $(\"$MECHA\" help | sed -n '/^chapters/,/^$/p' | sed 1d | tr -d ,); do\n"
+        "    \"$MECHA\" help $c > /dev/null || echo $c; done",
+        0, "", "");
+}
+END_TEST
+
+static void expect_completion(const char *words, const char *expected) {
+    Builder text = {0};
+    builder_format(&text,
+                   "cat > try <<'EOF'\nPATH=${MECHA%%/*}:$PATH\nsource <(mecha completion bash)\n"
+                   "COMP_WORDS=(%s)\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_mecha\n"
+                   "echo \"${COMPREPLY[*]}\"\nEOF\nbash try",
+                   words);
+    expect_script(text.data, 0, expected, "");
+    builder_free(&text);
+}
+
+START_TEST(shells_complete_what_there_is) {
+    write_text(folder, "share.mecha",
+               "param weight: float = 0.5\nmodel(\"a.safetensors\") * weight\n");
+    expect_completion("mecha expl", "explain\n");
+    expect_completion("mecha run --thr", "--threads\n");
+    expect_completion("mecha run --compute ''", "f32 f64\n");
+    expect_completion("mecha run share.mecha --we", "--weight\n");
+    expect_completion("mecha share.mecha --we", "--weight\n");
+    expect_completion("mecha run share", "share.mecha\n");
+    expect_completion("mecha methods slerp", "slerp\n");
+    expect_completion("mecha help exit", "exit-status\n");
+    expect_completion("mecha completion z", "zsh\n");
+    expect_script("for s in bash zsh fish; do \"$MECHA\" completion $s > $s.out;\n"
+                  "command -v $s > /dev/null && { $s -n $s.out || echo $s; }; done; true",
+                  0, "", "");
+    expect_script("\"$MECHA\" completion tcsh", 2, "",
+                  "mecha: 'tcsh' is none of bash, zsh and fish\n"
+                  "usage: mecha completion bash|zsh|fish\n");
 }
 END_TEST
 
@@ -500,8 +567,10 @@ Suite *cli_suite(void) {
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, wrong_usage_is_told_in_a_line, 0, sizeof wrong / sizeof *wrong);
-    tcase_add_loop_test(tests, every_command_has_a_page, 0,
-                        sizeof command_names / sizeof *command_names);
+    tcase_add_loop_test(tests, every_command_has_a_page, 0, (int)n_commands);
+    tcase_add_loop_test(tests, every_command_suggests_options, 0, (int)n_commands);
+    tcase_add_test(tests, chapters_of_the_language_are_topics);
+    tcase_add_test(tests, shells_complete_what_there_is);
     tcase_add_test(tests, topics_are_told_about);
     tcase_add_test(tests, a_run_ends_with_a_summary);
     tcase_add_test(tests, recipes_come_from_files_streams_and_scripts);

@@ -36,6 +36,7 @@ int command_recipe(Arguments *arguments);
 int command_methods(Arguments *arguments);
 int command_configs(Arguments *arguments);
 int command_help(Arguments *arguments);
+int command_completion(Arguments *arguments);
 int command_graph(Arguments *arguments);
 int command_diff(Arguments *arguments);
 int command_repl(Arguments *arguments);
@@ -52,6 +53,9 @@ void help_overview(void);
 void help_on_command(const Command *command);
 /* Tells about a command or topic; false where there is none of that name. */
 bool help_on_topic(const char *name);
+/* Everything that `mecha help` takes. */
+void help_each_name(void (*each)(void *context, const char *name, const char *summary),
+                    void *context);
 
 /* A method with its source. STATUS_FAULT after an error where there is none of that name. */
 int show_method(Engine *engine, const char *name);

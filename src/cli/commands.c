@@ -62,6 +62,12 @@ const Command commands[] = {
     {"configs", COMMAND_CONFIGS, "[NAME] [--keys] [--components] [--blocks] [--json]",
      "the architectures that are known, or one of them", "", "mecha configs sdxl-sgm --blocks", 0,
      1, command_configs},
+    {"completion", COMMAND_COMPLETION, "bash|zsh|fish", "what a shell completes mecha's words with",
+     "Prints a script for that shell: commands, options and their values, names of methods, "
+     "configs\n"
+     "and topics, and (bash, zsh) the parameters of a recipe. 'make install' installs all three.",
+     "mecha completion bash > ~/.local/share/bash-completion/completions/mecha", 1, 1,
+     command_completion},
     {"help", COMMAND_HELP, "[TOPIC]", "how to use a command, or about a topic", "",
      "mecha help paths", 0, 1, command_help},
 };

@@ -1,4 +1,5 @@
 /* mecha help: commands and topics. */
+#include "cli/chapters.h"
 #include "cli/cli.h"
 
 #include <string.h>
@@ -68,7 +69,21 @@ static const Topic topics[] = {
      "    NO_COLOR       if set and not empty, messages have no colour\n"
      "    TERM           'dumb': no colour and no progress line\n"},
 };
-enum { TOPICS = sizeof topics / sizeof *topics };
+enum { TOPICS = sizeof topics / sizeof *topics, CHAPTER_LIMIT = 64, WORD_LIMIT = 8 };
+
+/* Several to a line. */
+static void list_chapters(Builder *out) {
+    size_t width = 0;
+    for (unsigned i = 0; i < n_chapters; i++) {
+        size_t size = strlen(chapters[i].name) + 2;
+        if (width + size > 78 || i == 0)
+            builder_format(out, "%s  %s", i > 0 ? ",\n" : "", chapters[i].name);
+        else
+            builder_format(out, ", %s", chapters[i].name);
+        width = width + size > 78 ? size : width + size;
+    }
+    builder_char(out, '\n');
+}
 
 void help_overview(void) {
     Builder out = {0};
@@ -80,7 +95,9 @@ void help_overview(void) {
     builder_add(&out, TEXT("\ntopics:\n"));
     for (int i = 0; i < TOPICS; i++)
         builder_format(&out, "  %-12s  %s\n", topics[i].name, topics[i].summary);
-    builder_add(&out, TEXT("\n'mecha help NAME' tells more about a command or topic;\n"
+    builder_add(&out, TEXT("\nchapters of the language:\n"));
+    list_chapters(&out);
+    builder_add(&out, TEXT("\n'mecha help NAME' tells more about a command, topic or chapter;\n"
                            "'mecha --version' which version this is.\n"));
     print_result(&out);
 }
@@ -104,13 +121,57 @@ static const Topic *topic_named(const char *name) {
     return NULL;
 }
 
+/* By its name, or by a word that only its name has: `mass` will do for `operators-and-mass`. */
+static const Chapter *chapter_named(const char *name) {
+    const Chapter *found = NULL;
+    size_t size = strlen(name);
+    for (unsigned i = 0; i < n_chapters && size > 0; i++) {
+        const char *at = chapters[i].name;
+        if (strcmp(at, name) == 0)
+            return &chapters[i];
+        while ((at = strstr(at, name)) != NULL && !((at == chapters[i].name || at[-1] == '-') &&
+                                                    (at[size] == '-' || at[size] == '\0')))
+            at++;
+        if (at != NULL && found != NULL)
+            return NULL;
+        found = at != NULL ? &chapters[i] : found;
+    }
+    return found;
+}
+
+static void print_chapter(const Chapter *chapter) {
+    Builder out = {0};
+    builder_format(&out, "%s\n", chapter->title);
+    for (const char *at = chapter->title; *at != '\0'; at++)
+        builder_char(&out, '=');
+    builder_format(&out, "\n%s", chapter->text);
+    while (out.size > 1 && out.data[out.size - 2] == '\n')
+        out.size--;
+    print_result(&out);
+}
+
+/* The name of a chapter, and the words of which it is made, but for articles and such. */
+static size_t chapter_words(const char *name, Text *words) {
+    size_t count = 0;
+    words[count++] = text_from(name);
+    for (const char *at = name; *at != '\0' && count < WORD_LIMIT; at += at[0] == '-') {
+        size_t size = strcspn(at, "-");
+        if (size > 4)
+            words[count++] = (Text){at, size};
+        at += size;
+    }
+    return count;
+}
+
 static int no_such_topic(const Arguments *arguments, const char *name) {
-    Text names[TOPICS + COMMAND_LIMIT];
+    Text names[TOPICS + COMMAND_LIMIT + CHAPTER_LIMIT * WORD_LIMIT];
     size_t count = 0;
     for (int i = 0; i < TOPICS; i++)
         names[count++] = text_from(topics[i].name);
     for (unsigned i = 0; i < n_commands; i++)
         names[count++] = text_from(commands[i].name);
+    for (unsigned i = 0; i < n_chapters && i < CHAPTER_LIMIT; i++)
+        count += chapter_words(chapters[i].name, names + count);
     Text nearest = nearest_name(text_from(name), names, count);
     return nearest.size
                ? usage_error(arguments->command, "no help on '%.100s'; did you mean '%.*s'?", name,
@@ -135,7 +196,26 @@ bool help_on_topic(const char *name) {
         putchar('\n');
     if (topic)
         print_topic(topic);
-    return command || topic;
+    const Chapter *chapter = chapter_named(name);
+    bool exact = chapter != NULL && strcmp(chapter->name, name) == 0;
+    if (chapter != NULL && (exact || (!command && !topic))) {
+        if (command || topic)
+            putchar('\n');
+        print_chapter(chapter);
+    }
+    return command || topic || chapter != NULL;
+}
+
+void help_each_name(void (*each)(void *context, const char *name, const char *summary),
+                    void *context) {
+    for (unsigned i = 0; i < n_commands; i++)
+        each(context, commands[i].name, commands[i].summary);
+    for (int i = 0; i < TOPICS; i++)
+        if (command_named(topics[i].name) == NULL)
+            each(context, topics[i].name, topics[i].summary);
+    for (unsigned i = 0; i < n_chapters; i++)
+        if (command_named(chapters[i].name) == NULL && topic_named(chapters[i].name) == NULL)
+            each(context, chapters[i].name, chapters[i].title);
 }
 
 int command_help(Arguments *arguments) {

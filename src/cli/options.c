@@ -374,6 +374,28 @@ void options_print(unsigned command, Builder *out) {
     }
 }
 
+static OptionValue value_kind(const Option *option) {
+    static const char *const files[] = {"PATH", "FILE", "MODEL"};
+    if (option->kind == OPTION_FLAG)
+        return VALUE_NO;
+    if (option->kind == OPTION_CHOICE)
+        return VALUE_CHOICE;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (strcmp(option->value, files[i]) == 0)
+            return VALUE_FILE;
+    return option->kind == OPTION_FOLDER ? VALUE_FOLDER : VALUE_WORD;
+}
+
+void options_each(unsigned command, void (*each)(void *context, const OptionShown *option),
+                  void *context) {
+    for (int i = 0; i < OPTIONS; i++) {
+        OptionShown shown = {options[i].name, options[i].help, options[i].letter,
+                             value_kind(&options[i]), options[i].value};
+        if (options[i].commands & command)
+            each(context, &shown);
+    }
+}
+
 /* ---- sessions ---- */
 
 size_t options_names(const Command *command, Text *names, size_t most) {

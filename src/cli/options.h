@@ -26,6 +26,7 @@ enum {
     COMMAND_DIFF = 1 << 10,
     COMMAND_RECIPE = 1 << 11,
     COMMAND_GRAPH = 1 << 12,
+    COMMAND_COMPLETION = 1 << 13,
     COMMANDS_PREPARING = COMMAND_RUN | COMMAND_CHECK | COMMAND_EXPLAIN | COMMAND_COMPILE |
                          COMMAND_REPL | COMMAND_GRAPH,
     COMMANDS_PLANNING = COMMAND_RUN | COMMAND_CHECK | COMMAND_EXPLAIN | COMMAND_REPL,
@@ -50,6 +51,23 @@ void options_free(Arguments *arguments);
 
 /* The options of a command, for its page of help. */
 void options_print(unsigned command, Builder *out);
+
+/* An option of a command as shells complete it. */
+typedef enum OptionValue {
+    VALUE_NO,
+    VALUE_WORD,
+    VALUE_CHOICE,
+    VALUE_FILE,
+    VALUE_FOLDER
+} OptionValue;
+typedef struct OptionShown {
+    const char *name, *help;
+    char letter; /* 0: has none */
+    OptionValue kind;
+    const char *value; /* how help calls it; `a|b` of a choice */
+} OptionShown;
+void options_each(unsigned command, void (*each)(void *context, const OptionShown *option),
+                  void *context);
 
 /* For sessions: what is set; one option or parameter more, after saying what is wrong with it where
  * it is neither; and the names of all options. */
