@@ -93,7 +93,7 @@ START_TEST(networks_are_told_by_module) {
     write_network(folder);
     expect_info(folder, "unet.*", false,
                 "m.safetensors: 7 tensors, 60 B\n"
-                "  config      sd1-kohya_kohya_lora\n"
+                "  config      sdxl-diffusers_lora\n"
                 "  dtypes      f32                 7 tensors, 60 B\n"
                 "  components  vae                 3 tensors, 28 B\n"
                 "              diffuser            4 tensors, 32 B\n"
@@ -104,7 +104,7 @@ START_TEST(networks_are_told_by_module) {
                 "  unet.conv_out.weight  incomplete\n");
     expect_info(folder, NULL, true,
                 "m.safetensors\", \"tensors\": 7, \"bytes\": 60, "
-                "\"config\": \"sd1-kohya_kohya_lora\", "
+                "\"config\": \"sdxl-diffusers_lora\", "
                 "\"components\": {\"vae\": {\"tensors\": 3, \"bytes\": 28}, "
                 "\"diffuser\": {\"tensors\": 4, \"bytes\": 32}}, "
                 "\"missing\": [], \"unknown\": [], "

@@ -29,6 +29,14 @@ static const struct {
     {"sd3-comfyui", "sd3-kohya", 1424},
     {"flux-kohya", "flux-flux", 1195},
     {"flux-flux", "flux-kohya", 1195},
+    {"sd1-diffusers", "sd1-kohya", 1130},
+    {"sd1-kohya", "sd1-diffusers", 1130},
+    {"sdxl-diffusers", "sdxl-kohya_but_diffusers", 2642},
+    {"sdxl-kohya_but_diffusers", "sdxl-diffusers", 2642},
+    {"sd3-diffusers", "sd3-comfyui", 1860},
+    {"sd3-comfyui", "sd3-diffusers", 1668},
+    {"flux-diffusers", "flux-flux", 1819},
+    {"flux-flux", "flux-diffusers", 1439},
 };
 enum { PAIRS = sizeof pairs / sizeof *pairs };
 

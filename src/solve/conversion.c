@@ -578,14 +578,14 @@ Conversion *conversion_read(Arena *arena, Diags *diags, Configs *configs, const 
     conversion->diags = diags;
     conversion->configs = configs;
     conversion->method = method;
+    Variable given = {TEXT("space"), {.kind = DATUM_TEXT, .text = space}};
     RuleReader reader = {.structure = {.arena = arena,
+                                       .given = &given,
                                        .diags = diags,
                                        .scope = method->scope,
                                        .open_names = true,
                                        .read_item = read_item},
                          .conversion = conversion};
-    Datum name = {.kind = DATUM_TEXT, .text = space};
-    vector_push(&reader.structure.variables, (Variable){TEXT("space"), name});
     structure_read(&reader.structure, method->rules, NULL);
     structure_free(&reader.structure);
     if (!reader.structure.failed)

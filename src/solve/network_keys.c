@@ -60,11 +60,11 @@ bool network_add_key(Arena *arena, Network *network, ModuleKind modules, const C
 
 /* Networks change weights: floating-point tensors, biases left out. */
 static bool is_module(const ConfigKey *key, ModuleKind *kind) {
-    if (text_ends(key->name, TEXT("bias")) || key->shape == NULL || key->shape->rank == 0 ||
+    if (text_ends(key->name, TEXT("bias")) || (key->shape != NULL && key->shape->rank == 0) ||
         (key->dtype != DTYPE_NONE && dtype_info[key->dtype].kind != KIND_FLOAT))
         return false;
-    *kind = key->shape->rank == 1 ? MODULE_VECTOR : MODULE_MATRIX;
-    return *kind == MODULE_MATRIX || text_ends(key->name, TEXT(".weight"));
+    *kind = key->shape != NULL && key->shape->rank == 1 ? MODULE_VECTOR : MODULE_MATRIX;
+    return (*kind == MODULE_MATRIX && key->shape != NULL) || text_ends(key->name, TEXT(".weight"));
 }
 
 static Text without_weight(Text key) {
@@ -240,9 +240,10 @@ void config_complete(Configs *configs, const Config *config) {
     for (uint32_t m = 0; network != NULL && m < network->n_modules; m++)
         for (uint32_t i = 0; i < network->n_keys; i++) {
             const NetworkForm *form = &network->keys[i].forms[0];
-            const ModuleNaming *naming = &network->namings.items[form->naming];
-            if (network->modules[m].kind == network->keys[i].modules)
-                config_find(configs, config, form_name(arena, form, naming->names.items[m].text));
+            Text module = network->namings.items[form->naming].names.items[m].text;
+            if (network->modules[m].kind == network->keys[i].modules &&
+                config_met(config, form_name(arena, form, module)) == INDEX_NONE)
+                add_key(arena, config, &(NetworkMatch){&network->keys[i], form, module, m});
         }
 }
 

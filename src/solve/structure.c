@@ -44,6 +44,8 @@ const Datum *structure_variable(const Structure *structure, Text name) {
     for (size_t i = structure->variables.count; i > structure->frame; i--)
         if (text_equal(structure->variables.items[i - 1].name, name))
             return &structure->variables.items[i - 1].value;
+    if (structure->given != NULL && text_equal(structure->given->name, name))
+        return &structure->given->value;
     return NULL;
 }
 

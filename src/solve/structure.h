@@ -36,6 +36,7 @@ struct Structure {
     Arena *arena;
     Diags *diags;
     const Scope *scope; /* of the config, conversion or template being read */
+    const Variable *given; /* one that is seen everywhere, templates included; or NULL */
     VECTOR(Variable) variables;
     size_t frame;               /* where those of the template being read begin */
     VECTOR(const Ast *) blocks; /* around the item being read: their templates can be called */

@@ -149,7 +149,8 @@ def write(folder, architecture, prefix, kind):
 
 def write_case(folder, name, target, module, key, how, case):
     tensors, delta = case
-    save(f"{folder}/{name}.safetensors", {f"{module}.{part}": value for part, value in tensors.items()})
+    before = module + "." if module else ""
+    save(f"{folder}/{name}.safetensors", {before + part: value for part, value in tensors.items()})
     flat = delta.reshape(-1)
     picked = sorted(set(random.integers(0, flat.size, 24).tolist()) | {0, flat.size - 1})
     with open(f"{folder}/{name}.txt", "w") as file:
@@ -371,3 +372,95 @@ VECTORS = [
 for architecture, target, module, key, part in VECTORS:
     for prefix in ("lora", "lycoris"):
         write_case(folder, f"{architecture}-{prefix}-{part}", target, f"{prefix}_{module}", key, "alone", alone(part)((16,)))
+
+# ---- namings: the same LoRA by every name that trainers have for it ----
+
+
+def halves(shape, up, down, alpha=None, rank=2):
+    """A matrix: its halves under these names, and what they add."""
+    b, a = draw(shape[0], rank), draw(rank, shape[1])
+    return {up: b, down: a} | ({} if alpha is None else {"alpha": alpha}), b @ a * (1 if alpha is None else alpha / rank)
+
+
+def placed(parts, rows):
+    """What networks for parts of a weight add to it: None where no network is for a part, which has so many rows."""
+    width = next(delta for delta in parts if delta is not None).shape[1]
+    return np.concatenate([np.zeros((n, width)) if delta is None else delta for delta, n in zip(parts, rows)])
+
+
+PEFT, LORA, OLD, FIRST = ("lora_B.weight", "lora_A.weight"), ("lora_up.weight", "lora_down.weight"), \
+    ("lora.up.weight", "lora.down.weight"), ("lora_linear_layer.up.weight", "lora_linear_layer.down.weight")
+UNET = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+LDM = "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.attn1.to_q.weight"
+TEXT = "text_encoder.text_model.encoder.layers.0.mlp.fc1"
+NAMINGS = [
+    ("sd1-peft", "sd1-ldm", UNET, LDM, PEFT, None),
+    ("sd1-peft_prefix", "sd1-ldm", "base_model.model." + UNET[5:], LDM, PEFT, 4.0),
+    ("sd1-diffusers", "sd1-ldm", UNET, LDM, OLD, None),
+    ("sd1-diffusers_text", "sd1-ldm", TEXT, "cond_stage_model.transformer.text_model.encoder.layers.0.mlp.fc1.weight", FIRST, None),
+    ("sd1-processors", "sd1-ldm", UNET[5:-5] + ".processor.to_q_lora", LDM, ("up.weight", "down.weight"), None),
+    ("sd1-processors_unet", "sd1-ldm", UNET[:-5] + ".processor.to_q_lora", LDM, ("up.weight", "down.weight"), None),
+    ("sdxl-peft", "sdxl-sgm", UNET, LDM, PEFT, None),
+    ("sdxl-peft_text", "sdxl-sgm", "text_encoder_2.text_model.encoder.layers.0.mlp.fc1",
+     "conditioner.embedders.1.model.transformer.resblocks.0.mlp.c_fc.weight", PEFT, None),
+    ("sdxl-diffusers", "sdxl-sgm", UNET, LDM, OLD, None),
+    ("sdxl-onetrainer", "sdxl-sgm", "lora_" + UNET.replace(".", "_"), LDM, LORA, 3.0),
+    ("sdxl-processors", "sdxl-sgm", UNET[:-5] + ".processor.to_q_lora", LDM, ("up.weight", "down.weight"), None),
+    ("sd3-peft", "sd3-comfyui", "transformer.transformer_blocks.1.ff.net.0.proj",
+     "model.diffusion_model.joint_blocks.1.x_block.mlp.fc1.weight", PEFT, None),
+    ("sd3-onetrainer", "sd3-comfyui", "lora_transformer_transformer_blocks_1_ff_net_0_proj",
+     "model.diffusion_model.joint_blocks.1.x_block.mlp.fc1.weight", LORA, 3.0),
+    ("flux-peft", "flux-flux", "transformer.transformer_blocks.1.attn.to_add_out",
+     "model.diffusion_model.double_blocks.1.txt_attn.proj.weight", PEFT, None),
+    ("flux-peft_prefix", "flux-flux", "base_model.model.transformer_blocks.1.attn.to_add_out",
+     "model.diffusion_model.double_blocks.1.txt_attn.proj.weight", PEFT, 4.0),
+    ("flux-onetrainer", "flux-flux", "lora_transformer_single_transformer_blocks_2_proj_out",
+     "model.diffusion_model.single_blocks.2.linear2.weight", LORA, 3.0),
+    ("flux-onetrainer_text", "flux-flux", "lora_te2_encoder_block_0_layer_0_SelfAttention_q",
+     "text_encoders.t5xxl.transformer.encoder.block.0.layer.0.SelfAttention.q.weight", LORA, 3.0),
+    ("flux-original", "flux-flux", "diffusion_model.double_blocks.1.img_attn.qkv",
+     "model.diffusion_model.double_blocks.1.img_attn.qkv.weight", PEFT, None),
+    ("flux-xlabs", "flux-flux", "double_blocks.1.processor.qkv_lora2",
+     "model.diffusion_model.double_blocks.1.txt_attn.qkv.weight", ("up.weight", "down.weight"), None),
+]
+for name, target, module, key, parts, alpha in NAMINGS:
+    write_case(folder, name, target, module, key, "alone", halves((12, 8), *parts, alpha))
+
+# ---- networks for parts of a weight that is several in one ----
+
+
+def write_parts(name, target, key, shares, modules, names=PEFT, unit=4, width=8):
+    tensors, deltas = {}, []
+    for module, share in zip(modules, shares):
+        if module is None:
+            deltas.append(None)
+            continue
+        case, delta = halves((unit * share, width), *names)
+        tensors |= {f"{module}.{part}": value for part, value in case.items()}
+        deltas.append(delta)
+    write_case(folder, name, target, "", key, "alone", (tensors, placed(deltas, [unit * n for n in shares])))
+
+
+BLOCK = "transformer.single_transformer_blocks.3."
+DOUBLE = "transformer.transformer_blocks.3.attn."
+SINGLE = [BLOCK + "attn.to_q", BLOCK + "attn.to_k", BLOCK + "attn.to_v", BLOCK + "proj_mlp"]
+LINEAR1 = "model.diffusion_model.single_blocks.3.linear1.weight"
+QKV = "model.diffusion_model.double_blocks.3.txt_attn.qkv.weight"
+write_parts("flux-parts_all", "flux-flux", LINEAR1, [1, 1, 1, 4], SINGLE)
+write_parts("flux-parts_key", "flux-flux", LINEAR1, [1, 1, 1, 4], [None, SINGLE[1], None, None])
+write_parts("flux-parts_mlp", "flux-flux", LINEAR1, [1, 1, 1, 4], [None, None, None, SINGLE[3]])
+write_parts("flux-parts_qkv", "flux-flux", QKV, [1, 1, 1], [DOUBLE + f"add_{p}_proj" for p in "qkv"])
+write_parts("flux-parts_value", "flux-flux", QKV, [1, 1, 1], [None, None, DOUBLE + "add_v_proj"])
+write_parts("flux-parts_xlabs", "flux-flux", LINEAR1, [3, 4], ["single_blocks.3.processor.qkv_lora", None],
+            ("up.weight", "down.weight"))
+write_parts("sd3-parts_query", "sd3-comfyui", "model.diffusion_model.joint_blocks.2.x_block.attn.qkv.weight", [1, 1, 1],
+            ["transformer.transformer_blocks.2.attn.to_q", None, None])
+write_parts("sdxl-parts_query", "sdxl-sgm", "conditioner.embedders.1.model.transformer.resblocks.2.attn.in_proj_weight", [1, 1, 1],
+            ["text_encoder_2.text_model.encoder.layers.2.self_attn.q_proj", None, None])
+
+# A network for the fused weight, in a model that has its parts.
+case, delta = halves((28, 8), "lora_up.weight", "lora_down.weight", 3.0)
+write_case(folder, "flux-split_query", "flux-diffusers", "lora_unet_single_blocks_3_linear1",
+           "transformer.single_transformer_blocks.3.attn.to_q.weight", "part", (case, delta[0:4]))
+write_case(folder, "flux-split_mlp", "flux-diffusers", "lora_unet_single_blocks_3_linear1",
+           "transformer.single_transformer_blocks.3.proj_mlp.weight", "part", (case, delta[12:28]))
