@@ -115,6 +115,9 @@ bool mecha_load_file(Engine *engine, const char *path) {
                    &text, &error)) {
         diag_error(engine->diags, SPAN_NONE, "cannot read the recipe '%s': %s", path,
                    strerror(error));
+        if (error == EFBIG)
+            diag_hint(engine->diags, "a text of %d bytes is the largest that is read",
+                      FILE_TEXT_LIMIT);
         Text nearest = error == ENOENT ? nearest_file(&engine->arena, text_from(path)) : TEXT("");
         if (nearest.size > 0)
             diag_hint(engine->diags, "did you mean '%.*s'?",

@@ -172,6 +172,8 @@ START_TEST(mistakes_are_said) {
                  "this expands to more than 2000000 names");
     expect_error("config \"a-b\" { \"{0..9}{0..9}{0..9}{0..9}{0..9}{0..9}{0..9}\" }",
                  "this expands to more than 2000000 names");
+    expect_error("config \"a-b\" { for i in 0..65536 { \"k{i}.{0..9}\"; \"l{i}.{0..7}\" } }",
+                 "a config has 1048576 keys at most");
     expect_error("config \"a-b\" { \"{0..70000}\" }",
                  "a range goes upwards, over 65536 numbers at most");
     expect_error("config \"a-b\" { \"{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{\" }",

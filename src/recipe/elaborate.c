@@ -168,6 +168,9 @@ static void run_import(const Frame *frame, const Ast *ast) {
     if (!file_read(elaborator->arena, path, FILE_TEXT_LIMIT, &text, &error)) {
         diag_error(elaborator->diags, ast->a->span, "cannot read '%.*s': %s", TEXT_ARG(path),
                    strerror(error));
+        if (error == EFBIG)
+            diag_hint(elaborator->diags, "a text of %d bytes is the largest that is read",
+                      FILE_TEXT_LIMIT);
         Text nearest = error == ENOENT ? nearest_file(elaborator->arena, path) : TEXT("");
         if (nearest.size > 0)
             diag_hint(elaborator->diags, "did you mean '%.*s'?",

@@ -160,7 +160,7 @@ END
 }
 
 make_inputs
-[ $# -gt 0 ] || set -- calls disk inputs signals resume places limits
+[ $# -gt 0 ] || set -- calls disk inputs signals resume places limits strangers
 for part in "$@"; do
     echo "-- $part"
     # shellcheck disable=SC1090
