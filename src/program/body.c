@@ -8,9 +8,8 @@
 #include <string.h>
 
 enum {
-    CALL_LIMIT = 50,      /* methods calling methods */
-    REPEAT_LIMIT = 10000, /* turns */
-    STEPS_LIMIT = 3000000 /* expressions of one program, with those called and repeated */
+    CALL_LIMIT = 50,     /* methods calling methods */
+    REPEAT_LIMIT = 10000 /* turns */
 };
 
 bool term_is_value(Term term) {
@@ -156,12 +155,12 @@ static bool is_known(Term term) {
 
 /* Counts STEPS. False when the bodies ask for too much, and a message the first time. */
 static bool spend(Lower *lower, Span span, uint64_t steps) {
-    bool before = lower->steps <= STEPS_LIMIT;
+    bool before = lower->steps <= lower->steps_limit;
     lower->steps += steps;
-    bool enough = lower->steps <= STEPS_LIMIT;
+    bool enough = lower->steps <= lower->steps_limit;
     if (before && !enough)
-        lower_error(lower, span, "the methods expand to more than %d expressions for one key",
-                    STEPS_LIMIT);
+        lower_error(lower, span, "the methods expand to more than %" PRIu64 " expressions for one key",
+                    lower->steps_limit);
     return enough;
 }
 
@@ -307,7 +306,7 @@ static Term lower_comprehension(Lower *lower, const Ast *ast) {
     if (source.kind != TERM_LIST)
         return lower_error(lower, ast->b->span, "'for … in' goes over a list");
     VECTOR(Term) items = {0};
-    for (uint32_t i = 0; i < source.n_items && lower->steps <= STEPS_LIMIT; i++) {
+    for (uint32_t i = 0; i < source.n_items && lower->steps <= lower->steps_limit; i++) {
         size_t locals = lower->locals.count;
         push_local(lower, ast->text, source.items[i]);
         Term wanted = ast->c != NULL ? lower_expression(lower, ast->c) : term_bool(true);
@@ -622,7 +621,7 @@ static Term lower_repeat(Lower *lower, const Ast *ast) {
     for (uint32_t i = 0; i < n; i++)
         state[i] = lower_expression(lower, ast->items[i]->a);
     Term finished = term_bool(false);
-    for (double turn = 0; turn < count.number && lower->steps <= STEPS_LIMIT; turn++) {
+    for (double turn = 0; turn < count.number && lower->steps <= lower->steps_limit; turn++) {
         size_t locals = lower->locals.count;
         for (uint32_t i = 0; i < n; i++)
             push_local(lower, ast->items[i]->text, state[i]);

@@ -583,6 +583,13 @@ bool assumption_equal(const Assumption *a, const Assumption *b) {
     return a->call == b->call && a->place == b->place && a->occurrence == b->occurrence;
 }
 
+/* Small recipes may call large methods, and large ones may be as large as they are. */
+static uint64_t steps_limit(const Region *region) {
+    enum { LEAST = 3000000, OF_A_NODE = 32 };
+    uint64_t limit = (uint64_t)region->n_nodes * OF_A_NODE;
+    return limit > LEAST ? limit : LEAST;
+}
+
 bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const KeyLeaves *leaves,
            Lowering *lowering, Program *program) {
     size_t errors = diag_errors(diags);
@@ -593,6 +600,7 @@ bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const Key
                    .compute = lowering->compute,
                    .refuted = lowering->refuted,
                    .n_refuted = lowering->n_refuted,
+                   .steps_limit = steps_limit(region),
                    .key = key,
                    .leaves = leaves,
                    .call = NODE_NONE};

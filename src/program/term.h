@@ -49,7 +49,8 @@ typedef struct Lower {
     const ConversionRule *rule; /* being applied, or NULL */
     const Term *sources;        /* the values of the keys that it reads */
     uint32_t depth;             /* of bodies calling methods */
-    uint64_t steps;             /* expressions evaluated so far */
+    uint64_t steps;             /* expressions evaluated so far, with those called and repeated */
+    uint64_t steps_limit;
     bool precise;               /* something asked for f64 */
     VECTOR(Assumption) assumptions;
     const Assumption *refuted; /* those that have turned out to be wrong */
