@@ -29,7 +29,7 @@ status=0
 workloads() {
     workload weighted_sum     sd15 2 1.15 40 'weighted_sum(m1, m2, alpha = 0.3)'
     workload add_difference   sd15 3 1.15 40 'add_difference(m1, m2, m3, alpha = 0.5)'
-    workload block_weighted   sd15 2 1.15 40 'm1 + (m2 - m1) * { "IN00..IN05": 0.2, "IN06..M00": 0.5, "OUT*": 0.8, "*": 0 }'
+    workload block_weighted   sd15 2 1.15 40 'm1 + (m2 - m1) * { IN00..IN05: 0.2, IN06..IN11: 0.4, M00: 0.5, OUT00..OUT11: 0.8, "*": 0 }'
     workload slerp            sd15 2 2.0 40 'slerp(m1, m2, alpha = 0.3)'
     workload ties_sum         sd15 3 2.0 40 'm1 + ties_sum(m2 - m1, m3 - m1, k = 0.2)'
     workload dare_ties        sd15 3 2.5 40 'add_ties_with_dare(m1, m2, m3, apply_stock = true)'
@@ -227,6 +227,7 @@ workload() {
     esac
     echo "$recipe" >> "$folder/plan.mecha"
     memory=$(mecha_run --memory | awk '{ print $2 }')
+    [ -e "$folder/out.safetensors" ] || { status=1; return 0; }
     written=$(stat -c %s "$folder/out.safetensors")
     mode=$(faster_mode "$kind-$count" $inputs)
     floor_seconds "$mode" $inputs > /dev/null
