@@ -4,6 +4,7 @@
 #include "record.h"
 
 #include "base/file.h"
+#include "exec/dtypes.h"
 #include "exec/evaluate.h"
 #include "exec/resume.h"
 #include "solve/affine.h"
@@ -169,19 +170,8 @@ static bool option_space(Engine *engine, SpaceSet *spaces) {
 
 static bool option_dtype(Engine *engine, DType *dtype) {
     const char *name = engine->options->dtype;
-    *dtype = DTYPE_NONE;
-    if (name == NULL || strcmp(name, "auto") == 0)
-        return true;
-    *dtype = dtype_from_name(text_from(name));
-    if (*dtype != DTYPE_NONE)
-        return true;
-    size_t count;
-    const Text *names = dtype_names(&count);
-    diag_error(engine->diags, SPAN_NONE, "unknown dtype '%s'", name);
-    Text nearest = nearest_name(text_from(name), names, count);
-    if (nearest.size > 0)
-        diag_hint(engine->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
-    return false;
+    return dtypes_wanted(engine->diags, SPAN_NONE, name != NULL ? text_from(name) : TEXT(""),
+                         dtype);
 }
 
 /* What a save says holds for the run, and comes before the command line; no two may differ. */

@@ -191,6 +191,84 @@ START_TEST(what_cannot_be_computed_is_named) {
 }
 END_TEST
 
+/* --- dtypes without loops --- */
+
+/* A model of one tensor of eight elements, all bits zero. */
+static void write_odd(const char *name, const char *dtype, unsigned bytes) {
+    Builder file = {0};
+    builder_format(&file, "{\"x\":{\"dtype\":\"%s\",\"shape\":[8],\"data_offsets\":[0,%u]}}", dtype,
+                   bytes);
+    size_t length = file.size;
+    Builder whole = {0};
+    for (int i = 0; i < 8; i++)
+        builder_char(&whole, (char)(length >> (8 * i)));
+    builder_add(&whole, builder_view(&file));
+    for (unsigned i = 0; i < bytes; i++)
+        builder_char(&whole, 0);
+    write_file(folder, name, whole.data, whole.size);
+    builder_free(&whole);
+    builder_free(&file);
+}
+
+static const struct {
+    const char *dtype;
+    unsigned bytes;
+} odd_dtypes[] = {{"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F4", 4}, {"F6_E2M3", 6}, {"C64", 64}};
+
+static const struct {
+    const char *recipe;
+    int status;
+} odd_recipes[] = {
+    {"a\n", 0},
+    {"method m(a: S) -> S { reshape(a, [2, 4]) }\nm(a)\n", 0},
+    {"a * 0.5 + a * 0.5\n", 1},
+    {"method m(a: S) -> S { a + 1 }\nm(a)\n", 1},
+    {"method m(a: S) -> S { sort(a) }\nm(a)\n", 1},
+    {"method m(a: S) -> S { full([2], sum(a)) }\nm(a)\n", 1},
+    {"method m(a: S) -> S { a[0] * 2 }\nm(a)\n", 1},
+};
+
+START_TEST(odd_dtypes_are_passed_through_or_refused) {
+    write_odd("odd.safetensors", odd_dtypes[_i].dtype, odd_dtypes[_i].bytes);
+    Builder message = {0};
+    builder_format(&message,
+                   "error: 'x' of odd.safetensors is %s, a dtype that is only passed through",
+                   odd_dtypes[_i].dtype);
+    for (size_t i = 0; i < sizeof odd_recipes / sizeof *odd_recipes; i++) {
+        Builder recipe = {0};
+        builder_format(&recipe, "a = model(\"odd.safetensors\")\n%s", odd_recipes[i].recipe);
+        write_text(folder, "plan.mecha", recipe.data);
+        RunOptions options = {.folder = folder, .seconds = 100};
+        Run run =
+            run_shell(&options, "\"$MECHA\" run -q plan.mecha --space any -o out.safetensors");
+        bool said = odd_recipes[i].status == 0 || strstr(run.error, message.data) != NULL;
+        ck_assert_msg(run.status == odd_recipes[i].status && said, "status %d\n%.2000s", run.status,
+                      run.error);
+        run_free(&run);
+        builder_free(&recipe);
+    }
+    builder_free(&message);
+}
+END_TEST
+
+/* Elements of four bits, the first three of which end in the middle of a byte. */
+START_TEST(half_a_byte_is_not_copied) {
+    write_odd("odd.safetensors", "F4", 4);
+    expect_refused("method m(a: S) -> S { a[0..3] }\nm(model(\"odd.safetensors\"))\n",
+                   "'x' of odd.safetensors is F4, a dtype that is only passed through");
+}
+END_TEST
+
+START_TEST(odd_dtypes_are_none_to_store) {
+    expect_refused("save model(\"a.safetensors\") to \"out.safetensors\", dtype = \"f4\"\n",
+                   "plan.mecha:1:59: error: 'f4' is a dtype that is only passed through");
+    write_odd("odd.safetensors", "C64", 64);
+    expect_refused("method m(a: S, b: S) -> S { full_like(a, 1) }\n"
+                   "m(model(\"odd.safetensors\"), model(\"odd.safetensors\"))\n",
+                   "'x' would be stored as C64, a dtype that is only passed through");
+}
+END_TEST
+
 /* --- threads and memory --- */
 
 static const char *const recipes[] = {
@@ -236,6 +314,10 @@ Suite *limits_suite(void) {
     tcase_add_loop_test(tests, what_a_recipe_asks_for_is_bounded, 0,
                         sizeof immoderate / sizeof *immoderate);
     tcase_add_test(tests, what_cannot_be_computed_is_named);
+    tcase_add_loop_test(tests, odd_dtypes_are_passed_through_or_refused, 0,
+                        sizeof odd_dtypes / sizeof *odd_dtypes);
+    tcase_add_test(tests, half_a_byte_is_not_copied);
+    tcase_add_test(tests, odd_dtypes_are_none_to_store);
     tcase_add_loop_test(tests, threads_do_not_change_a_byte, 0, sizeof recipes / sizeof *recipes);
     tcase_add_test(tests, memory_limits_do_not_change_a_byte);
     suite_add_tcase(suite, tests);

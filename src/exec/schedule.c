@@ -2,6 +2,7 @@
 
 #include "base/map.h"
 #include "base/vector.h"
+#include "exec/dtypes.h"
 #include "exec/evaluate.h"
 #include "opt/rewrite.h"
 
@@ -196,8 +197,10 @@ static bool lower_class(Schedule *schedule, Class *class, Text key) {
                     program);
     for (uint32_t i = 0; i < group->n_outputs; i++)
         class->roots[i].present &= class->wanted[i];
-    if (ok)
+    if (ok) {
         optimise_class(schedule, class, program, &lowering);
+        ok = dtypes_check(schedule->diags, schedule->solved, key, &class->leaves, class->passes);
+    }
     class->exact = !ok || !class->passes->any_shape;
     program_free(program);
     return ok;
@@ -402,20 +405,11 @@ static void finish_outputs(Schedule *schedule) {
 
 static bool check_dtypes(Schedule *schedule) {
     const Recipe *recipe = schedule->solved->recipe;
-    for (uint32_t i = 0; i < recipe->n_outputs; i++) {
-        const RecipeOutput *output = &recipe->outputs[i];
-        if (output->dtype.size == 0 || text_equal(output->dtype, TEXT("auto")) ||
-            dtype_from_name(output->dtype) != DTYPE_NONE)
-            continue;
-        size_t count;
-        const Text *names = dtype_names(&count);
-        Text nearest = nearest_name(output->dtype, names, count);
-        diag_error(schedule->diags, output->dtype_span, "unknown dtype '%.*s'",
-                   TEXT_ARG(output->dtype));
-        if (nearest.size > 0)
-            diag_hint(schedule->diags, "did you mean '%.*s'?", TEXT_ARG(nearest));
-        return false;
-    }
+    DType dtype;
+    for (uint32_t i = 0; i < recipe->n_outputs; i++)
+        if (!dtypes_wanted(schedule->diags, recipe->outputs[i].dtype_span, recipe->outputs[i].dtype,
+                           &dtype))
+            return false;
     return true;
 }
 

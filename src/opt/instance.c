@@ -486,9 +486,9 @@ DType compute_dtype(Compute compute) {
 }
 
 uint32_t buffer_new(Fusion *fusion, ValueId value) {
-    vector_push(&fusion->buffers,
-                (BufferInfo){.shape = value_of(fusion, value)->shape, .first_pass = UINT32_MAX,
-                             .origin = program_origin(fusion->program, value)});
+    vector_push(&fusion->buffers, (BufferInfo){.shape = value_of(fusion, value)->shape,
+                                               .first_pass = UINT32_MAX,
+                                               .origin = program_origin(fusion->program, value)});
     return (uint32_t)(fusion->buffers.count - 1);
 }
 
@@ -538,8 +538,7 @@ static uint32_t fill_buffer(Fusion *fusion, const Instance *held) {
     uint32_t level = 0;
     if (fusion->facts[held->value].count == 0)
         return 0;
-    if (value->kind == VALUE_REDUCE && value->axis >= 0 &&
-        fusion->facts[held->value].row_own == 0)
+    if (value->kind == VALUE_REDUCE && value->axis >= 0 && fusion->facts[held->value].row_own == 0)
         return sink_new(fusion, (Sink){.kind = SINK_COLUMN,
                                        .context = column_context(fusion, value),
                                        .a = instance_operand(fusion, held, 0),
@@ -662,15 +661,15 @@ static bool computes_exactly(DType dtype, Compute compute) {
     return info->bits <= (compute == COMPUTE_F64 ? 32u : 16u);
 }
 
-static void add_copy(Fusion *fusion, const Value *leaf, uint32_t output, uint64_t from, uint64_t to,
+/* False where elements of less than a byte begin or end in the middle of one. */
+static bool add_copy(Fusion *fusion, const Value *leaf, uint32_t output, uint64_t from, uint64_t to,
                      uint64_t count) {
     CopyRun run = {.leaf = leaf->slot, .output = output};
-    bool whole = dtype_bytes(leaf->dtype, from, &run.from) &&
-                 dtype_bytes(leaf->dtype, to, &run.to) &&
-                 dtype_bytes(leaf->dtype, count, &run.bytes);
-    assert(whole);
-    (void)whole;
+    if (!dtype_bytes(leaf->dtype, from, &run.from) || !dtype_bytes(leaf->dtype, to, &run.to) ||
+        !dtype_bytes(leaf->dtype, count, &run.bytes))
+        return false;
     vector_push(&fusion->copies, run);
+    return true;
 }
 
 /* Splits dimensions of two views of the same elements until both have the same. */
@@ -693,13 +692,17 @@ static bool copy_runs(Fusion *fusion, const Value *leaf, uint32_t output, View f
     if (runs > 1 &&
         (runs > COPY_RUN_LIMIT || computes_exactly(leaf->dtype, fusion->options->compute)))
         return false;
+    size_t before = fusion->copies.count;
     for (uint64_t i = 0; i < runs; i++) {
         uint64_t source = from.offset, target = to.offset;
         for (uint32_t axis = 0; axis < outer; axis++) {
             source += at[axis] * (uint64_t)from.strides[axis];
             target += at[axis] * (uint64_t)to.strides[axis];
         }
-        add_copy(fusion, leaf, output, source, target, run);
+        if (!add_copy(fusion, leaf, output, source, target, run)) {
+            fusion->copies.count = before;
+            return false;
+        }
         for (uint32_t axis = outer; axis-- > 0 && ++at[axis] == shape->dims[axis];)
             at[axis] = 0;
     }

@@ -174,8 +174,12 @@ static Item evaluate_index(const Frame *frame, const Ast *ast) {
             at += subject.n_items;
         if (at >= 0 && at < subject.n_items && at == trunc(at))
             return subject.items[(uint32_t)at];
-        diag_error(elaborator->diags, ast->items[0]->span, "a list of %u is indexed from 0 to %d",
-                   subject.n_items, (int)subject.n_items - 1);
+        if (subject.n_items == 0)
+            diag_error(elaborator->diags, ast->items[0]->span, "the list is empty");
+        else
+            diag_error(elaborator->diags, ast->items[0]->span,
+                       "a list of %u is indexed from 0 to %u", subject.n_items,
+                       subject.n_items - 1);
         return poison;
     }
     if (node->kind != NODE_STRING) {
