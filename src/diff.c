@@ -1,23 +1,11 @@
-/* mecha_diff: where two models differ, and how much. The figures are a recipe like any other, which
- * reduces both models to a handful of numbers for each key, in one sweep over their data. */
+/* mecha_diff: where two models differ, and how much. */
 #include "diff.h"
 
-#include "base/map.h"
+#include "exec/compare.h"
 #include "info.h"
 
 #include <math.h>
 #include <string.h>
-
-/* Tensors of other sizes have no figures. In the order of the indices below. */
-static const char measures[] =
-    "method measures(a: weight, b: weight) -> weight {\n"
-    "    x = flatten(a)\n"
-    "    y = if numel(a) == numel(b) then flatten(b) else absent()\n"
-    "    d = y - x\n"
-    "    stack([dot(x, x), dot(y, y), dot(d, d), max(abs(d)), sum(d != 0)])\n"
-    "}\n"
-    "save measures(model(%s), model(%s)) to \"figures\", dtype = \"f64\"\n";
-enum { MEASURE_A, MEASURE_B, MEASURE_DIFFERENCE, MEASURE_MOST, MEASURE_CHANGED, MEASURES };
 
 double diff_cosine(const DiffSums *sums) {
     return (sums->a + sums->b - sums->difference) / (2 * sqrt(sums->a) * sqrt(sums->b));
@@ -60,44 +48,30 @@ static void pair_keys(Arena *arena, struct Diff *diff) {
 
 /* ---- figures ---- */
 
-static void load_measures(Engine *engine, const char *a, const char *b) {
-    Builder text = {0}, quoted[2] = {{0}, {0}};
-    builder_json(&quoted[0], text_from(a));
-    builder_json(&quoted[1], text_from(b));
-    builder_char(&quoted[0], '\0');
-    builder_char(&quoted[1], '\0');
-    builder_format(&text, measures, quoted[0].data, quoted[1].data);
-    mecha_load(engine, TEXT("<diff>"), builder_view(&text));
-    builder_free(&text);
-    builder_free(&quoted[0]);
-    builder_free(&quoted[1]);
-}
-
-static bool plan_measures(Engine *engine) {
-    engine->structural = true;
-    engine->recipe = engine_elaborate(engine);
-    engine->solved = engine->recipe != NULL ? engine_solve(engine) : NULL;
-    engine->schedule = engine->solved != NULL ? engine_schedule(engine) : NULL;
-    if (engine->schedule == NULL)
-        return false;
-    engine->plan = schedule_plan(engine->schedule);
-    return true;
-}
-
 /* What holds NaN in the same places, and else the same, does not differ. */
 static bool same_bytes(const DiffKey *key) {
     return key->a->dtype == key->b->dtype && key->a->bytes == key->b->bytes &&
            memcmp(key->a->data, key->b->data, key->a->bytes) == 0;
 }
 
-static void read_sums(DiffKey *key, const double *values) {
-    key->sums = (DiffSums){.a = values[MEASURE_A],
-                           .b = values[MEASURE_B],
-                           .difference = values[MEASURE_DIFFERENCE],
-                           .most = values[MEASURE_MOST],
-                           .changed = values[MEASURE_CHANGED],
+static double sum_lanes(const double *lanes) {
+    double sum = 0;
+    for (int i = 0; i < COMPARE_LANES; i++)
+        sum += lanes[i];
+    return sum;
+}
+
+/* What overflows or is no number where both hold the same is no difference. */
+static void read_sums(DiffKey *key, const Comparison *found) {
+    key->sums = (DiffSums){.a = sum_lanes(found->a),
+                           .b = sum_lanes(found->b),
+                           .difference = sum_lanes(found->difference),
+                           .most = found->most,
+                           .changed = (double)found->changed,
                            .elements = key->a->count,
                            .keys = 1};
+    if (isnan(key->sums.difference))
+        key->sums.most = NAN;
     if (isnan(key->sums.difference) && same_bytes(key))
         key->sums.difference = key->sums.most = key->sums.changed = 0;
     key->sums.keys_changed = key->sums.changed > 0;
@@ -114,27 +88,29 @@ static void add_sums(DiffSums *to, const DiffSums *sums) {
     to->keys_changed += sums->keys_changed;
 }
 
-static bool evaluate_measures(Engine *engine, struct Diff *diff) {
-    Output *output = &engine->plan->outputs[0];
-    Names names = {.arena = &engine->arena};
-    output->files = output_open_memory(output->tensors, output->n_tensors);
-    bool good = output->files != NULL && engine_evaluate(engine);
-    for (uint32_t i = 0; good && i < output->n_tensors; i++)
-        names_add(&names, output->tensors[i].name);
-    for (uint32_t i = 0; good && i < diff->n_keys; i++) {
-        DiffKey *key = &diff->keys[i];
-        uint32_t at = names_find(&names, key->name);
-        double values[MEASURES];
-        if (at == INDEX_NONE)
-            continue;
-        memcpy(values, output_memory(output->files, &output->tensors[at]), sizeof values);
-        read_sums(key, values);
-        add_sums(&diff->all, &key->sums);
+/* Keys that both have, in as many elements, of dtypes that are numbers; or that hold the same. */
+static bool is_comparable(const DiffKey *key) {
+    return key->a != NULL && key->b != NULL && key->a->count == key->b->count &&
+           ((dtype_info[key->a->dtype].computes && dtype_info[key->b->dtype].computes) ||
+            same_bytes(key));
+}
+
+static bool compare_keys(Engine *engine, struct Diff *diff) {
+    TensorPair *pairs = arena_array(&engine->arena, TensorPair, diff->n_keys + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < diff->n_keys; i++)
+        if (is_comparable(&diff->keys[i]))
+            pairs[n++] = (TensorPair){diff->keys[i].a, diff->keys[i].b, {{0}}};
+    if (!compare_tensors(pairs, n, engine_threads(engine), engine->options->interrupted)) {
+        diag_error(engine->diags, SPAN_NONE, "interrupted");
+        return false;
     }
-    names_free(&names);
-    output_abandon(output->files);
-    output->files = NULL;
-    return good;
+    for (uint32_t i = 0, k = 0; i < diff->n_keys; i++)
+        if (is_comparable(&diff->keys[i])) {
+            read_sums(&diff->keys[i], &pairs[k++].found);
+            add_sums(&diff->all, &diff->keys[i].sums);
+        }
+    return true;
 }
 
 /* ---- groups ---- */
@@ -199,9 +175,7 @@ bool mecha_diff(Engine *engine, const char *a, const char *b, bool *different) {
     if (diff->a == NULL || diff->b == NULL)
         return false;
     pair_keys(&engine->arena, diff);
-    load_measures(engine, a, b);
-    bool some = diff->n_only_a < diff->a->n_tensors;
-    if (some && !(plan_measures(engine) && evaluate_measures(engine, diff)))
+    if (!compare_keys(engine, diff))
         return false;
     diff->config = common_config(engine, diff);
     for (uint32_t i = 0; i < diff->n_keys; i++)

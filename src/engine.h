@@ -15,7 +15,6 @@ struct Engine {
     Diags *diags;
     Library *library;
     uint32_t source; /* the recipe */
-    bool structural; /* no config is looked for: keys are what the models have in common */
     struct Diff *diff;
     bool looks; /* what it makes is looked at, and may be nothing */
     bool misused;

@@ -316,7 +316,6 @@ Recipe *engine_elaborate(Engine *engine) {
 Solved *engine_solve(Engine *engine) {
     SolveOptions options = {.sources = engine->sources,
                             .strict = engine->options->strict,
-                            .structural = engine->structural,
                             .partial = engine->looks,
                             .allow_unused = allows_unused(engine)};
     if (!option_space(engine, &options.space))

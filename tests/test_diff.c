@@ -47,6 +47,26 @@ START_TEST(models_that_differ) {
 }
 END_TEST
 
+/* Large enough for several threads, and for a tail behind the last lanes. */
+START_TEST(figures_are_those_of_every_build) {
+    write_model(folder, "p.safetensors", (TestTensor[]){{"x", 3000003, 1}, {"y", 13, 5}}, 2);
+    write_model(folder, "q.safetensors", (TestTensor[]){{"x", 3000003, 2}, {"y", 13, 5}}, 2);
+    RunOptions options = {.folder = folder};
+    Run run =
+        run_shell(&options, "for k in base avx2 avx512; do MECHA_KERNELS=$k \"$MECHA\" diff "
+                            "p.safetensors q.safetensors --json > $k.json; done; \"$MECHA\" diff "
+                            "p.safetensors q.safetensors --json -j1 > one.json;\n"
+                            "cmp base.json avx2.json && cmp base.json avx512.json && cmp "
+                            "base.json one.json && \"$MECHA\" diff p.safetensors "
+                            "q.safetensors | sed -n 3p");
+    ck_assert_str_eq(run.error, "");
+    ck_assert_str_eq(run.output,
+                     "changed   1 of 2 keys in both, 100.0 % of their elements; relative is "
+                     "|B - A| / |A|\n");
+    run_free(&run);
+}
+END_TEST
+
 START_TEST(models_that_do_not) {
     Run run = diff("a.safetensors", "a.safetensors", NULL);
     ck_assert_int_eq(run.status, 0);
@@ -95,6 +115,8 @@ Suite *diff_suite(void) {
     TCase *cases = tcase_create("diff");
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, models_that_differ);
+    setenv("MECHA", mecha_binary(), 1);
+    tcase_add_test(cases, figures_are_those_of_every_build);
     tcase_add_test(cases, models_that_do_not);
     tcase_add_test(cases, as_json);
     tcase_add_test(cases, as_a_page);

@@ -532,6 +532,7 @@ static void NAME(normal)(void *to, uint64_t seed, uint64_t key, uint64_t first, 
         dst[i] = (real)draw_normal(start, first + i);
 }
 
+#include "kernel/compare.h"
 #include "kernel/product.h"
 
 #define LOOPS_1(id)                                                                                \
@@ -569,6 +570,7 @@ static const KernelTable NAME(table) = {
     .bracket = NAME(bracket),
     .iota = NAME(iota),
     .product = NAME(product),
+    .compare = NAME(compare),
     .uniform = NAME(uniform),
     .mask = NAME(mask),
     .normal = NAME(normal),

@@ -129,6 +129,18 @@ typedef void MaskLoop(void *dst, const uint32_t *mask, uint64_t first, size_t n)
 
 enum { TWISTER_WORDS = 624 };
 
+/* What is known of pairs of elements after a look at each: sums of squares of both and of their
+ * differences b - a (rounded to the compute type), in fixed lanes; the largest |b - a| that is no NaN;
+ * and how many pairs differ, or have a NaN. */
+enum { COMPARE_LANES = 8 };
+typedef struct Comparison {
+    double a[COMPARE_LANES], b[COMPARE_LANES], difference[COMPARE_LANES];
+    double most;
+    uint64_t changed;
+} Comparison;
+/* Adds N pairs, at most 2^30. */
+typedef void CompareLoop(Comparison *sums, const void *a, const void *b, size_t n);
+
 typedef struct KernelTable {
     MapLoop *map[OP_COUNT][8]; /* by uniform mask; NULL where the mask does not fit the arity, or is
                                   all of it */
@@ -144,6 +156,7 @@ typedef struct KernelTable {
     BracketLoop *bracket;
     IotaLoop *iota;
     ProductLoop *product;
+    CompareLoop *compare;
     RandomLoop *uniform, *normal;
     MaskLoop *mask;
 } KernelTable;

@@ -1,0 +1,115 @@
+#include "exec/compare.h"
+
+#include "base/vector.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum {
+    STEP = 2048,             /* elements that are converted at once, and stay in cache */
+    PIECE_ELEMENTS = 1 << 20 /* of a tensor that one thread compares */
+};
+
+/* A part of a pair. */
+typedef struct Piece {
+    uint32_t pair;
+    uint64_t begin, end; /* elements */
+    Comparison found;
+} Piece;
+
+typedef struct Comparing {
+    const TensorPair *pairs;
+    Piece *pieces;
+    size_t n_pieces;
+    const volatile int *interrupted;
+    atomic_size_t next;
+} Comparing;
+
+/* Floats of at most 32 bits and small integers are exact in f32; for the rest f64 is taken. */
+static Compute compute_for(const TensorPair *pair) {
+    static const DType exact[] = {DTYPE_BOOL, DTYPE_U8,  DTYPE_I8,  DTYPE_F8_E5M2, DTYPE_F8_E4M3,
+                                  DTYPE_I16,  DTYPE_U16, DTYPE_F16, DTYPE_BF16,    DTYPE_F32};
+    unsigned found = 0;
+    for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
+        found += (exact[i] == pair->a->dtype) + (exact[i] == pair->b->dtype);
+    return found == 2 ? COMPUTE_F32 : COMPUTE_F64;
+}
+
+static uint64_t byte_of(const Tensor *tensor, uint64_t element) {
+    return element * dtype_info[tensor->dtype].bits / 8;
+}
+
+static void compare_piece(const Comparing *comparing, Piece *piece) {
+    const TensorPair *pair = &comparing->pairs[piece->pair];
+    const KernelTable *table = kernels_best()->table[compute_for(pair)];
+    _Alignas(64) double a[STEP], b[STEP];
+    const Tensor *tensors[] = {pair->a, pair->b};
+    for (int i = 0; i < 2; i++)
+        model_will_need(tensors[i], byte_of(tensors[i], piece->begin),
+                    byte_of(tensors[i], piece->end));
+    for (uint64_t at = piece->begin; at < piece->end; at += STEP) {
+        size_t n = piece->end - at < STEP ? (size_t)(piece->end - at) : STEP;
+        table->load[pair->a->dtype](a, pair->a->data + byte_of(pair->a, at), n);
+        table->load[pair->b->dtype](b, pair->b->data + byte_of(pair->b, at), n);
+        table->compare(&piece->found, a, b, n);
+    }
+    for (int i = 0; i < 2; i++)
+        model_done_with(tensors[i], byte_of(tensors[i], piece->begin),
+                        byte_of(tensors[i], piece->end));
+}
+
+static bool is_interrupted(const Comparing *comparing) {
+    return comparing->interrupted != NULL &&
+           __atomic_load_n(comparing->interrupted, __ATOMIC_RELAXED) != 0;
+}
+
+static void *work(void *context) {
+    Comparing *comparing = context;
+    size_t i;
+    while (!is_interrupted(comparing) &&
+           (i = atomic_fetch_add(&comparing->next, 1)) < comparing->n_pieces)
+        compare_piece(comparing, &comparing->pieces[i]);
+    return NULL;
+}
+
+static void run_threads(Comparing *comparing, unsigned threads) {
+    pthread_t *started = memory_grow(NULL, memory_size(threads, sizeof *started));
+    unsigned n = 0;
+    while (n + 1 < threads && pthread_create(&started[n], NULL, work, comparing) == 0)
+        n++;
+    work(comparing);
+    for (unsigned i = 0; i < n; i++)
+        pthread_join(started[i], NULL);
+    free(started);
+}
+
+static void add(Comparison *to, const Comparison *part) {
+    for (int i = 0; i < COMPARE_LANES; i++) {
+        to->a[i] += part->a[i];
+        to->b[i] += part->b[i];
+        to->difference[i] += part->difference[i];
+    }
+    to->most = part->most > to->most ? part->most : to->most;
+    to->changed += part->changed;
+}
+
+bool compare_tensors(TensorPair *pairs, uint32_t n, unsigned threads,
+                     const volatile int *interrupted) {
+    VECTOR(Piece) pieces = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        const Tensor *a = pairs[i].a, *b = pairs[i].b;
+        bool numbers = dtype_info[a->dtype].computes && dtype_info[b->dtype].computes;
+        for (uint64_t at = 0; numbers && at < a->count; at += PIECE_ELEMENTS) {
+            uint64_t left = a->count - at;
+            uint64_t end = left < PIECE_ELEMENTS ? a->count : at + PIECE_ELEMENTS;
+            vector_push(&pieces, (Piece){.pair = i, .begin = at, .end = end});
+        }
+    }
+    Comparing comparing = {pairs, pieces.items, pieces.count, interrupted, 0};
+    run_threads(&comparing, threads);
+    for (size_t i = 0; i < pieces.count; i++)
+        add(&pairs[pieces.items[i].pair].found, &pieces.items[i].found);
+    vector_free(&pieces);
+    return !is_interrupted(&comparing);
+}
