@@ -9,6 +9,7 @@ build=$1
 here=$(pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+ln -s "$here/src" "$folder/src" # it looks for sources from where it writes
 find "$here/$build/obj/src" -name '*.gcda' > "$folder/all"
 (cd "$folder" && xargs gcov -p < all) > "$folder/report" 2> "$folder/trouble" || {
     cat "$folder/trouble" >&2

@@ -4,6 +4,7 @@
 #include "base/vector.h"
 #include "syntax/parse.h"
 
+#include <assert.h>
 #include <string.h>
 
 typedef struct Elaboration {
@@ -47,15 +48,11 @@ static const InstructionArgument *pick(const Instruction *instruction, Text name
     return NULL;
 }
 
-static Text config_hint(Elaboration *elaboration, const Instruction *instruction) {
+static Text config_hint(const Instruction *instruction) {
     const InstructionArgument *argument = pick(instruction, TEXT("model_config"), 1);
     if (argument == NULL || argument->kind == ARG_NULL)
         return TEXT("");
-    if (argument->kind != ARG_STRING) {
-        diag_error(elaboration->diags, argument->span,
-                   "model_config is the name of a config, or null");
-        return TEXT("");
-    }
+    assert(argument->kind == ARG_STRING); /* the parser saw to that */
     return argument->text;
 }
 
@@ -82,7 +79,7 @@ static NodeId make_model(Elaboration *elaboration, const Instruction *instructio
     const InstructionArgument *path = pick(instruction, TEXT("path"), 0);
     if (path == NULL || path->kind != ARG_STRING)
         return NODE_NONE;
-    return build_model(elaboration->build, path->text, config_hint(elaboration, instruction),
+    return build_model(elaboration->build, path->text, config_hint(instruction),
                        space_hint(elaboration, instruction), instruction->span);
 }
 
@@ -104,14 +101,9 @@ static NodeId make_literal(Elaboration *elaboration, const Instruction *instruct
     const InstructionArgument *dict = pick(instruction, TEXT("value_dict"), 0);
     if (dict == NULL)
         dict = pick(instruction, TEXT("value"), 0);
-    if (dict == NULL || dict->kind != ARG_REFERENCE ||
-        elaboration->list->items[dict->reference].command != INSTRUCTION_DICT) {
-        diag_error(elaboration->diags, dict != NULL ? dict->span : instruction->span,
-                   "a literal is made of a dict: literal &N model_config=… merge_space=…");
-        return NODE_NONE;
-    }
+    assert(dict != NULL && dict->kind == ARG_REFERENCE); /* to a dict: the parser saw to that */
     return make_dict(elaboration, &elaboration->list->items[dict->reference],
-                     config_hint(elaboration, instruction), space_hint(elaboration, instruction),
+                     config_hint(instruction), space_hint(elaboration, instruction),
                      instruction->span);
 }
 
