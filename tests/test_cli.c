@@ -410,6 +410,48 @@ START_TEST(what_is_unknown_is_told) {
 }
 END_TEST
 
+static const char page_of_asks[] =
+    "usage: mecha asks.mecha [-o OUT] [options] [--PARAM VALUE ...]\n"
+    "\n"
+    "Two models, blended.\n"
+    "\n"
+    "parameters:\n"
+    "  --strength float          how much of the second (in 0..1, default 0.5)\n"
+    "  --quick bool              whether to hurry (default false)\n"
+    "  --out path                where to write (required)\n"
+    "\n"
+    "'mecha run --help' lists the options.\n";
+
+/* A mistake with its parameters is wrong usage: what was wrong, and the page. */
+static void expect_misuse(const char *words, const char *message) {
+    Run run = script(words);
+    ck_assert_int_eq(run.status, 2);
+    ck_assert_str_eq(run.output, "");
+    ck_assert_msg(strstr(run.error, message) != NULL && strstr(run.error, page_of_asks) != NULL,
+                  "%s", run.error);
+    run_free(&run);
+}
+
+START_TEST(a_recipe_has_a_page) {
+    write_text(folder, "asks.mecha",
+               "#!/usr/bin/env mecha\n# Two models, blended.\n"
+               "param strength: float = 0.5 in 0..1   \"how much of the second\"\n"
+               "param quick: bool = false   \"whether to hurry\"\n"
+               "param out: path   \"where to write\"\n"
+               "save model(\"a.safetensors\") to out\n"
+               "save model(\"a.safetensors\") to \"two.safetensors\"\n");
+    expect_script("\"$MECHA\" asks.mecha --help", 0, page_of_asks, "");
+    expect_misuse("\"$MECHA\" run asks.mecha", "error: the recipe needs a value for 'out'\n");
+    expect_misuse("\"$MECHA\" check asks.mecha --out x.safetensors --strength 2",
+                  "error: the value of 'strength' is not in 0..1\n");
+    expect_script("\"$MECHA\" check asks.mecha --out x.safetensors -o y.safetensors", 1, "",
+                  "mecha: error: -o names one output, but the recipe saves 2\n");
+    expect_script("\"$MECHA\" configs nope", 1, "",
+                  "mecha: error: unknown model config 'nope'\n"
+                  "      = mecha configs lists them\n");
+}
+END_TEST
+
 START_TEST(strict_wants_the_keys_of_a_config) {
     write_text(folder, "lacking.mecha",
                "config \"toy\" { \"x\"; \"y\"; \"z\"; \"o\" optional }\n"
@@ -588,6 +630,7 @@ Suite *cli_suite(void) {
     tcase_add_test(tests, methods_are_listed_and_shown);
     tcase_add_test(tests, a_recipe_that_is_not_there_is_told);
     tcase_add_test(tests, what_is_unknown_is_told);
+    tcase_add_test(tests, a_recipe_has_a_page);
     tcase_add_test(tests, strict_wants_the_keys_of_a_config);
     tcase_add_loop_test(tests, faults_are_told_once_and_leave_nothing, 0,
                         sizeof faults / sizeof *faults);
