@@ -168,6 +168,12 @@ static double now(void) {
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
+/* Seconds; longer where everything is slower, as for Check's own limits. */
+static double patience(void) {
+    const char *times = getenv("CK_TIMEOUT_MULTIPLIER");
+    return PATIENCE * (times != NULL && atof(times) > 1 ? atof(times) : 1);
+}
+
 /* What came within a moment; false where nothing will any more. */
 static bool take(Terminal *terminal) {
     struct pollfd poll_for = {.fd = terminal->descriptor, .events = POLLIN};
@@ -186,7 +192,7 @@ void terminal_type(Terminal *terminal, const char *keys) {
 }
 
 void terminal_expect(Terminal *terminal, const char *text) {
-    double until = now() + PATIENCE;
+    double until = now() + patience();
     while (strstr(screen(terminal), text) == NULL)
         if (!take(terminal) || now() > until)
             ck_abort_msg("no\n%s\non the screen:\n%s", text, screen(terminal));

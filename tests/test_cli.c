@@ -457,6 +457,11 @@ START_TEST(strict_wants_the_keys_of_a_config) {
                "config \"toy\" { \"x\"; \"y\"; \"z\"; \"o\" optional }\n"
                "model(\"a.safetensors\", config = \"toy\")\n");
     expect_script("\"$MECHA\" check lacking.mecha", 0, "", "");
+    write_text(folder, "absent.mecha",
+               "method m(a: S) -> S { if numel(a) > 3 then absent() else a }\n"
+               "m(model(\"a.safetensors\"))\n");
+    script("\"$MECHA\" check --strict absent.mecha > said 2>&1");
+    expect_script("grep -c \"cannot be computed: an input lacks it\" said", 0, "1\n", "");
     Run run = script("\"$MECHA\" check --strict lacking.mecha");
     ck_assert_int_eq(run.status, 1);
     ck_assert_msg(strstr(run.error, "a.safetensors lacks keys of 'toy': z\n") != NULL, "%s",

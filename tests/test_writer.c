@@ -3,6 +3,7 @@
 #include "tests.h"
 
 #include "base/file.h"
+#include "tensor/journal.h"
 #include "tensor/writer.h"
 
 #include <errno.h>
@@ -356,6 +357,28 @@ START_TEST(what_differs_from_its_hash_is_not_believed) {
 }
 END_TEST
 
+/* What is read in steps is verified to its last byte. */
+START_TEST(a_hash_covers_all_of_a_large_tensor) {
+    enum { SIZE = (2 << 20) + 5 };
+    int file = open(scratch_path("large"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_eq(ftruncate(file, SIZE + 1), 0);
+    uint64_t before, at_end, in_between, behind;
+    ck_assert(journal_hash(file, 0, SIZE, &before));
+    ck_assert_int_eq(pwrite(file, "x", 1, SIZE), 1);
+    ck_assert(journal_hash(file, 0, SIZE, &behind));
+    ck_assert_uint_eq(before, behind);
+    ck_assert_int_eq(pwrite(file, "x", 1, SIZE - 1), 1);
+    ck_assert(journal_hash(file, 0, SIZE, &at_end));
+    ck_assert_uint_ne(before, at_end);
+    ck_assert_int_eq(pwrite(file, "x", 1, (1 << 20) + 7), 1);
+    ck_assert(journal_hash(file, 0, SIZE, &in_between));
+    ck_assert_uint_ne(at_end, in_between);
+    ck_assert(!journal_hash(file, 0, SIZE + 2, &behind));
+    close(file);
+    unlink(scratch_path("large"));
+}
+END_TEST
+
 START_TEST(a_journal_that_was_cut_counts_as_far_as_it_goes) {
     const char *path = scratch_path("out.safetensors");
     leave_partial(path, 3);
@@ -581,6 +604,7 @@ Suite *writer_suite(void) {
     tcase_add_test(tests, a_failed_write_fails_the_file);
     tcase_add_test(tests, outputs_are_no_standard_streams);
     tcase_add_test(tests, long_names_have_temporaries_too);
+    tcase_add_test(tests, a_hash_covers_all_of_a_large_tensor);
     tcase_add_test(tests, files_read_whole_within_a_limit);
     tcase_add_test(tests, paths_split_and_join);
     tcase_add_test(tests, shapes_broadcast_as_in_numpy);

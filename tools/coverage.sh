@@ -1,9 +1,11 @@
 #!/bin/sh
 # How much of the sources the tests ran, from what gcov counted; what generators wrote is left out.
 #
-#     coverage.sh BUILD [--lines]
+#     coverage.sh BUILD [--lines|--errors]
 #
-# Prints each file's share of lines, least first, and the whole; with --lines the lines that never ran.
+# Prints each file's share of lines, least first, and the whole, and the errors that no test brought about and
+# docs/testing.md does not know by name: there should be none. With --lines the lines that never ran, with --errors the
+# errors among them.
 set -eu
 build=$1
 here=$(pwd)
@@ -19,7 +21,30 @@ if [ "${2:-}" = --lines ]; then
     grep -H '^ *#####:' "$folder"/src#*.c.gcov | sed 's/.*\/src#/src#/; s/\.gcov: *#####: */:/; s/#/\//g'
     exit
 fi
-awk '/^File / { file = $2; gsub(/\047/, "", file) }
+
+# `file: message` of each call that says an error and never ran.
+errors() {
+    for report in "$folder"/src#*.c.gcov; do
+        awk -v file="$(basename "$report" .gcov | tr '#' /)" '
+            { code = $0; sub(/^[^:]*:[^:]*:/, "", code) }
+            /^ *#####:/ && code ~ /(diag_error|diag_warning|refuse|refuse_errno|lower_error|argument_wants|structure_fail|fault)\(/ {
+                wanted = 3 }
+            wanted > 0 && match(code, /"([^"\\]|\\.)*"/) {
+                print file ": " substr(code, RSTART + 1, RLENGTH - 2); wanted = 0 }
+            { wanted-- }' "$report"
+    done | sort -u
+}
+
+if [ "${2:-}" = --errors ]; then
+    errors
+    exit
+fi
+errors | while read -r error; do
+    grep -qF -- "\`${error%%: *}\` | ${error#*: } |" "$here/docs/testing.md" || echo "nobody tests $error"
+done > "$folder/unknown"
+cat "$folder/unknown"
+[ ! -s "$folder/unknown" ] || unknown=1
+awk -v unknown="${unknown:-0}" '/^File / { file = $2; gsub(/\047/, "", file) }
      /^Lines executed/ && file ~ /^src\/.*\.c$/ {
          split($0, part, /[:% ]+/)
          lines[file] = part[5]; run[file] = part[3] * part[5] / 100; file = "" }
@@ -29,4 +54,4 @@ awk '/^File / { file = $2; gsub(/\047/, "", file) }
              printf "%6.1f %% of %5d  %s\n", lines[f] ? 100 * run[f] / lines[f] : 100, lines[f], f | "sort -n" }
          close("sort -n")
          printf "%6.1f %% of %5d  all\n", 100 * ran / total, total
-         exit ran / total < 0.9 }' "$folder/report"
+         exit ran / total < 0.9 || unknown }' "$folder/report"

@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,12 +33,20 @@ bool text_ends(Text text, Text suffix) {
            text_equal((Text){text.data + text.size - suffix.size, suffix.size}, suffix);
 }
 
+/* Drawn once; of threads that draw at the same time the first decides. */
+static uint64_t hash_seed(void) {
+    static _Atomic uint64_t seed;
+    uint64_t known = atomic_load_explicit(&seed, memory_order_relaxed), drawn;
+    if (known != 0)
+        return known;
+    if (getrandom(&drawn, sizeof drawn, GRND_NONBLOCK) != sizeof drawn)
+        drawn = (uint64_t)(uintptr_t)&seed;
+    drawn |= 1;
+    return atomic_compare_exchange_strong(&seed, &known, drawn) ? drawn : known;
+}
+
 uint64_t text_hash(Text text) {
-    static uint64_t seed;
-    if (seed == 0 && getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
-        seed = (uint64_t)(uintptr_t)&seed;
-    seed |= 1;
-    return XXH3_64bits_withSeed(text.data, text.size, seed);
+    return XXH3_64bits_withSeed(text.data, text.size, hash_seed());
 }
 
 Text text_copy(Arena *arena, Text text) {

@@ -1,6 +1,7 @@
 /* Expressions of the recipe language: trees become nodes and lists of them. */
 #include "recipe/elaborate.h"
 
+#include <assert.h>
 #include <math.h>
 
 /* ---- lists ---- */
@@ -217,18 +218,12 @@ static Item evaluate_member(const Frame *frame, const Ast *ast) {
 }
 
 static Item evaluate_as(const Frame *frame, const Ast *ast) {
-    Text config;
     NodeId operand = elaborate_node(frame, ast->a);
     NodeId name = elaborate_node(frame, ast->b);
     if (operand == NODE_NONE || name == NODE_NONE)
         return poison;
-    config = node_of(frame, name)->text;
-    if (node_of(frame, name)->kind != NODE_STRING) {
-        diag_error(frame->elaborator->diags, ast->b->span,
-                   "'as' takes the name of a model config: as \"sdxl-sgm\"");
-        return poison;
-    }
-    return language_convert(frame, operand, config, NODE_NONE, ast->span);
+    assert(node_of(frame, name)->kind == NODE_STRING); /* the grammar allows no other */
+    return language_convert(frame, operand, node_of(frame, name)->text, NODE_NONE, ast->span);
 }
 
 static Item evaluate_block(const Frame *frame, const Ast *ast) {
