@@ -266,12 +266,21 @@ static void add_json_row(Engine *engine, Builder *out, const Definition *definit
 void mecha_configs(Engine *engine, bool json, Builder *out) {
     size_t count;
     const Definition *const *all = list_definitions(engine, &count);
+    size_t shown = 0;
     builder_add(out, json ? TEXT("[") : TEXT(""));
     for (size_t i = 0; i < count; i++) {
-        builder_add(out, json && i > 0 ? TEXT(", ") : TEXT(""));
+        if (engine->recipe != NULL && library_owns(engine->library, all[i]))
+            continue;
+        builder_add(out, json && shown++ > 0 ? TEXT(", ") : TEXT(""));
         (json ? add_json_row : add_row)(engine, out, all[i]);
     }
     builder_add(out, json ? TEXT("]\n") : TEXT(""));
+}
+
+bool mecha_define(Engine *engine) {
+    engine->looks = true;
+    engine->recipe = engine_elaborate(engine);
+    return engine->recipe != NULL;
 }
 
 bool mecha_config(Engine *engine, Text name, MechaConfigParts parts, bool json, Builder *out) {

@@ -159,7 +159,9 @@ const MechaMethod *mecha_method(Engine *engine, Text name);
 typedef struct MechaConfigParts {
     bool components, blocks, keys;
 } MechaConfigParts;
-/* All configs of the standard library, a line each. */
+/* From now on the configs that the loaded recipe and its imports define are known, too. */
+bool mecha_define(Engine *engine);
+/* All configs of the standard library, a line each; where a recipe is loaded, those of its own. */
 void mecha_configs(Engine *engine, bool json, Builder *out);
 /* One of them. False after an error that suggests the nearest. */
 bool mecha_config(Engine *engine, Text name, MechaConfigParts parts, bool json, Builder *out);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static char *folder;
 
@@ -107,6 +108,17 @@ START_TEST(the_first_mistake_ends_a_pipe) {
     expect_piped("version 0.1.0\n", 1, "",
                  "mecha: error: <stdin> is an instruction list, which is no part of a recipe\n"
                  "      = a session is made of statements of the recipe language\n");
+}
+END_TEST
+
+START_TEST(loaded_files_import_what_stands_beside_them) {
+    char *sub = path_in(folder, "sub");
+    ck_assert_int_eq(mkdir(sub, 0777), 0);
+    write_text(sub, "lib.mecha", "def twice(x) = 2 * x\n");
+    write_text(sub, "uses.mecha", "import \"lib.mecha\" as lib\nz = lib.twice(4)\n");
+    expect_piped("y = 3\n:load sub/uses.mecha\nz\n", 0, "8\n", "");
+    expect_piped(":load sub/uses.mecha\nz\n", 0, "8\n", "");
+    free(sub);
 }
 END_TEST
 
@@ -278,6 +290,7 @@ Suite *repl_suite(void) {
                                   a_tensor_is_evaluated_alone,
                                   statements_may_take_several_lines,
                                   the_first_mistake_ends_a_pipe,
+                                  loaded_files_import_what_stands_beside_them,
                                   names_are_bound_again,
                                   parameters_and_options_are_set,
                                   sessions_are_run_saved_and_loaded,

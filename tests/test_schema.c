@@ -123,12 +123,42 @@ START_TEST(json_is_as_its_schema_says) {
     expect_valid("docs/schema/info.json",
                  run_mecha(&here, "info", "a.safetensors", "--json", "--keys", "*"));
     expect_valid("docs/schema/explain.json", run_mecha(&here, "explain", "right.mecha", "--json"));
+    expect_valid("docs/schema/configs.json", run_mecha(&here, "configs", "--json"));
+    expect_valid("docs/schema/config.json", run_mecha(&here, "configs", "sd1-ldm", "--json"));
+    expect_valid("docs/schema/config.json",
+                 run_mecha(&here, "configs", "sd1-ldm", "--json", "--keys"));
     Run run = run_mecha(&here, "run", "right.mecha", "-o", "o.safetensors", "--record-hashes");
     ck_assert_int_eq(run.status, 0);
     run_free(&run);
     expect_valid("docs/schema/verify.json",
                  run_mecha(&here, "recipe", "o.safetensors", "--verify", "--json"));
     expect_valid("docs/schema/messages.json", run_mecha(&here, "check", "wrong.mecha", "--json"));
+}
+END_TEST
+
+/* In the order in which people count. */
+START_TEST(models_of_a_folder_are_in_order) {
+    RunOptions here = {.folder = folder};
+    Run run =
+        run_shell(&here, "mkdir m && for i in 1 2 10; do cp a.safetensors m/m$i.safetensors; done\n"
+                         "\"$MECHA\" info m | cut -d' ' -f1");
+    ck_assert_str_eq(run.output, "m/m1.safetensors\nm/m2.safetensors\nm/m10.safetensors\n");
+    run_free(&run);
+}
+END_TEST
+
+START_TEST(configs_of_recipes_are_listed) {
+    static const char config[] = "# A small one.\nconfig \"mine\" {\n    component body {\n"
+                                 "        \"x\": [3]\n    }\n}\n";
+    RunOptions here = {.folder = folder};
+    write_text(folder, "mine.mecha", config);
+    write_text(folder, "uses.mecha", "import \"mine.mecha\" as m\nx = 3\n");
+    Run run = run_shell(&here, "\"$MECHA\" configs --recipe uses.mecha | cut -d' ' -f1\n"
+                               "\"$MECHA\" configs mine --recipe mine.mecha --keys | wc -l\n"
+                               "\"$MECHA\" configs mine");
+    ck_assert_str_eq(run.output, "mine\n1\n");
+    ck_assert_ptr_nonnull(strstr(run.error, "mine"));
+    run_free(&run);
 }
 END_TEST
 
@@ -150,9 +180,13 @@ END_TEST
 Suite *schema_suite(void) {
     Suite *suite = suite_create("schema");
     TCase *cases = tcase_create("schema");
+    tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, json_is_as_its_schema_says);
+    setenv("MECHA", mecha_binary(), 1);
     tcase_add_test(cases, several_models_are_a_line_each);
+    tcase_add_test(cases, models_of_a_folder_are_in_order);
+    tcase_add_test(cases, configs_of_recipes_are_listed);
     suite_add_tcase(suite, cases);
     return suite;
 }

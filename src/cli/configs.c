@@ -8,7 +8,10 @@ int command_configs(Arguments *arguments) {
     Engine *engine = mecha_open(&arguments->engine);
     Builder words = {0};
     int status = STATUS_DONE;
-    if (arguments->operands.count == 0)
+    if (arguments->recipe != NULL &&
+        !(mecha_load_file(engine, arguments->recipe) && mecha_define(engine)))
+        status = STATUS_FAULT;
+    else if (arguments->operands.count == 0)
         mecha_configs(engine, arguments->json, &words);
     else if (!mecha_config(engine, text_from(arguments->operands.items[0]), *parts, arguments->json,
                            &words))

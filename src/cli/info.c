@@ -8,8 +8,9 @@
 
 typedef VECTOR(const char *) Paths;
 
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+/* Numbers within names count as such: m2 comes before m10. */
+static int by_name(const void *a, const void *b) {
+    return strverscmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static bool ends_in(const char *name, const char *end) {
@@ -33,7 +34,7 @@ static void list_folder(const char *folder, Arena *arena, Paths *found) {
     if (sharded || found->count == before + 1)
         found->count = before;
     if (found->count > before)
-        qsort(found->items + before, found->count - before, sizeof *found->items, by_text);
+        qsort(found->items + before, found->count - before, sizeof *found->items, by_name);
 }
 
 static Paths list_models(const Arguments *arguments, Arena *arena) {

@@ -84,6 +84,8 @@ static const Option options[] = {
     {"keys", 0, OPTION_TEXT, COMMAND_INFO, FIELD(keys), "GLOB", "list the keys that match"},
     {"keys", 0, OPTION_FLAG, COMMAND_CONFIGS, FIELD(parts.keys), NULL,
      "list its keys: dtype, shape, component, block, other names"},
+    {"recipe", 0, OPTION_TEXT, COMMAND_CONFIGS, FIELD(recipe), "FILE",
+     "the configs that a recipe defines or imports"},
     {"components", 0, OPTION_FLAG, COMMAND_CONFIGS, FIELD(parts.components), NULL,
      "list its components"},
     {"blocks", 0, OPTION_FLAG, COMMAND_CONFIGS, FIELD(parts.blocks), NULL,

@@ -40,7 +40,7 @@ typedef struct Arguments {
     VECTOR(const char *) operands; /* what is neither an option nor the value of one */
     VECTOR(const char *) models_dirs;
     VECTOR(MechaSetting) settings;
-    const char *metadata, *progress, *keys, *html;
+    const char *metadata, *progress, *keys, *html, *recipe;
     MechaConfigParts parts;
     bool dry_run, verify, json, write, check, quiet, verbose, help;
 } Arguments;

@@ -148,9 +148,18 @@ static const File *find_file(const Elaborator *elaborator, Text path) {
     return NULL;
 }
 
+/* Imports are relative to the file that has them: in a session that may be one of several. */
+static Text import_folder(const Frame *frame, const Ast *ast) {
+    const Source *source = diags_find(frame->elaborator->diags, ast->span.source);
+    if (source->parts == NULL || frame->file->imported)
+        return frame->file->folder;
+    Text part = source_part(source, ast->span.begin);
+    return text_starts(part, TEXT("<")) ? frame->file->folder : path_folder(part);
+}
+
 static void run_import(const Frame *frame, const Ast *ast) {
     Elaborator *elaborator = frame->elaborator;
-    Text path = path_join(elaborator->arena, frame->file->folder, ast->a->text);
+    Text path = path_join(elaborator->arena, import_folder(frame, ast), ast->a->text);
     const File *known = find_file(elaborator, path);
     if (known != NULL && known->reading) {
         diag_error(elaborator->diags, ast->a->span, "'%.*s' is being imported already",
