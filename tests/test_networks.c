@@ -121,11 +121,28 @@ static void compare(const Expected *expected, const char *name, const Tensor *te
     ck_assert_uint_gt(n, 1);
 }
 
+/* A folder `adapter` with a network and the settings of a case. */
+static void write_adapter(const char *folder, const char *networks, const char *name) {
+    RunOptions options = {.folder = folder};
+    char script[2000];
+    snprintf(script, sizeof script,
+             "rm -rf adapter && mkdir adapter && cp '%s/%s.safetensors' "
+             "adapter/adapter_model.safetensors && cp '%s/%s.json' adapter/adapter_config.json",
+             networks, name, networks, name);
+    Run run = run_shell(&options, script);
+    ck_assert_str_eq(run.error, "");
+    run_free(&run);
+}
+
 static void check_network(const char *folder, const char *name) {
     Expected expected = expected_open(name);
     char plan[8192];
     char *network = realpath(CASES, NULL);
-    if (strcmp(expected.how, "base") == 0) {
+    if (strcmp(expected.how, "adapter") == 0) {
+        write_base(&expected, folder);
+        write_adapter(folder, network, name);
+        snprintf(plan, sizeof plan, "convert(model(\"adapter\"), model(\"base.safetensors\"))\n");
+    } else if (strcmp(expected.how, "base") == 0) {
         write_base(&expected, folder);
         snprintf(plan, sizeof plan,
                  "convert(model(\"%s/%s.safetensors\"), model(\"base.safetensors\", config = "
@@ -201,6 +218,55 @@ START_TEST(what_depends_on_the_base_asks_for_it) {
 }
 END_TEST
 
+/* A folder with the base and the adapter of a case, where SCRIPT is run. */
+static void expect_with_adapter(const char *name, const char *script, const char *output) {
+    char *folder = scratch_open();
+    char *networks = realpath(CASES, NULL);
+    Expected expected = expected_open(name);
+    const char *const environment[] = {"MECHA", mecha_binary(), NULL};
+    write_base(&expected, folder);
+    write_adapter(folder, networks, name);
+    write_text(folder, "plan.mecha",
+               "apply(model(\"base.safetensors\"), model(\"adapter\"), 0.5)\n");
+    RunOptions options = {.folder = folder, .environment = environment};
+    Run run = run_shell(&options, script);
+    ck_assert_str_eq(run.output, output);
+    run_free(&run);
+    fclose(expected.file);
+    free(networks);
+    scratch_close(folder);
+}
+
+START_TEST(a_result_tells_which_model_a_network_was_for) {
+    expect_with_adapter("peft-dora",
+                        "\"$MECHA\" run -q plan.mecha -o a.safetensors && "
+                        "\"$MECHA\" run -q a.safetensors -o b.safetensors && "
+                        "cmp a.safetensors b.safetensors && \"$MECHA\" recipe a.safetensors",
+                        "mecha 1\n\nmodel_1 = model(\"base.safetensors\")\n"
+                        "model_2 = model(\"adapter\")\n"
+                        "model_1 + 0.5 * convert(model_2, model_1) | model_1\n");
+}
+END_TEST
+
+START_TEST(an_adapter_has_its_settings_beside_it) {
+    expect_with_adapter(
+        "peft-lora",
+        "rm adapter/adapter_config.json; \"$MECHA\" check plan.mecha 2>&1 | head -1; "
+        "echo '{' > adapter/adapter_config.json; "
+        "\"$MECHA\" check plan.mecha 2>&1 | grep -c error; "
+        "\"$MECHA\" check plan.mecha 2>&1 | head -1 | cut -c1-76; "
+        "echo '{\"alpha_pattern\": {\"(\": 1}}' > adapter/adapter_config.json; "
+        "\"$MECHA\" check plan.mecha 2>&1 | head -1",
+        "plan.mecha:1:1: error: nothing says by what this network is scaled: its "
+        "adapter_config.json is not beside it, at the key "
+        "'model.layers.0.self_attn.q_proj.weight'\n"
+        "1\n"
+        "plan.mecha:1:34: error: adapter/adapter_config.json: is no JSON object: stri\n"
+        "plan.mecha:1:34: error: adapter/adapter_config.json: its pattern '(' in "
+        "'alpha_pattern' is not understood\n");
+}
+END_TEST
+
 Suite *networks_suite(void) {
     Suite *suite = suite_create("networks");
     TCase *tests = tcase_create("networks");
@@ -209,6 +275,8 @@ Suite *networks_suite(void) {
     tcase_add_test(tests, what_a_lora_does_not_touch_is_copied);
     tcase_add_test(tests, networks_add_what_their_formulas_say);
     tcase_add_test(tests, what_depends_on_the_base_asks_for_it);
+    tcase_add_test(tests, a_result_tells_which_model_a_network_was_for);
+    tcase_add_test(tests, an_adapter_has_its_settings_beside_it);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -249,6 +249,8 @@ static void read_conversion(SignatureReader *reader, Method *method, const Ast *
     for (uint32_t i = 0; i < method->n_parameters; i++)
         if (method->parameters[i].config.size == 0)
             method->parameters[i].config = syntax->a->text;
+        else if (text_equal(method->parameters[i].config, TEXT("any")))
+            method->parameters[i].config = TEXT("");
     method->keys_any = text_equal(syntax->b->text, TEXT("any"));
     method->config = method->keys_any ? TEXT("") : syntax->b->text;
 }

@@ -8,6 +8,7 @@
 #include "solve/solve.h"
 
 #include "base/vector.h"
+#include "solve/conversion.h"
 #include "solve/sample.h"
 #include "solve/union.h"
 
@@ -58,8 +59,9 @@ static bool shares_keys(const Node *node, uint32_t i) {
     if (node->kind != NODE_CALL)
         return true;
     const Method *method = node->method;
-    return method->rules == NULL &&
-           method->parameters[method_operand(method, node->n_operands, i)].config.size == 0;
+    uint32_t p = method_operand(method, node->n_operands, i);
+    return method->parameters[p].config.size == 0 &&
+           (method->rules == NULL || conversion_takes_base(method, p));
 }
 
 /* Constants go with every key, and have none of their own: one domain for all of them. */

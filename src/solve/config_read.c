@@ -22,7 +22,8 @@ typedef struct Reader {
     Configs *configs;
     struct ConfigParts *parts;
     Texts components, block_names;
-    ModuleKind modules; /* that the loop at hand goes over */
+    bool in_network;    /* within a loop over modules */
+    ModuleKind modules; /* that it goes over */
 } Reader;
 
 /* ---- places ---- */
@@ -118,7 +119,7 @@ static void add_key(Reader *reader, const Place *place, ConfigKey key, Span span
     key.optional = place->optional;
     key.aliases = place->names + 1;
     key.n_aliases = place->n_names - 1;
-    Network *network = reader->parts->network;
+    Network *network = reader->in_network ? reader->parts->network : NULL;
     if (network != NULL && network_add_key(reader->structure.arena, network, reader->modules, &key))
         return;
     if (network != NULL)
@@ -210,7 +211,7 @@ static void read_network(Reader *reader, const Ast *item, Place place) {
     bool read = read_base(reader, item->a, &base);
     if (reader->structure.failed)
         return;
-    if (!read || reader->structure.depth > 0 || reader->parts->keys.count > 0 ||
+    if (!read || reader->in_network || reader->structure.depth > 0 ||
         (other != NULL && other->base != base)) {
         structure_fail(&reader->structure, item->a->span,
                        "'modules' and 'norms' take the name of a config, one for all of a config's "
@@ -222,7 +223,9 @@ static void read_network(Reader *reader, const Ast *item, Place place) {
     if (other == NULL)
         reader->parts->network = network_new(reader->structure.arena, base);
     vector_push(&reader->structure.variables, (Variable){item->text, module});
+    reader->in_network = true;
     structure_read(&reader->structure, item->b, &place);
+    reader->in_network = false;
     reader->structure.variables.count--;
 }
 
@@ -290,6 +293,8 @@ bool config_read(Arena *arena, Diags *diags, Configs *configs, const Definition 
     read_attributes(&reader, syntax, &place, &aliases, &place.dots);
     vector_free(&aliases);
     structure_read(&reader.structure, syntax->b, &place);
+    for (size_t i = 0; config->parts->network != NULL && i < config->parts->keys.count; i++)
+        config->parts->keys.items[i].is_setting = true;
     config->keys = config->parts->keys.items;
     config->n_keys = (uint32_t)config->parts->keys.count;
     config->components = keep_texts(&reader, &reader.components, &config->n_components);

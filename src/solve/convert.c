@@ -190,18 +190,48 @@ static const Config *find_target(const Converter *converter, const Recipe *recip
     uint32_t n;
     size_t errors = diag_errors(converter->diags);
     const Config *const *candidates = find_candidates(converter, recipe, like, false, &n);
-    if (n == 0 && diag_errors(converter->diags) == errors)
-        report_no_path(converter, NULL, 0, name, graph_node(recipe->graph, like)->span);
-    return n > 0 ? candidates[0] : NULL;
+    return n > 0 && diag_errors(converter->diags) == errors ? candidates[0] : NULL;
+}
+
+/* The conversion from a config to the keys of any model, which it is given, or NULL. */
+static const Method *find_general(const Recipe *recipe, Text config) {
+    size_t count;
+    const Definition *const *all = library_list(recipe->library, AST_CONVERSION, &count);
+    for (size_t i = 0; i < count; i++) {
+        const Method *method = all[i]->method;
+        if (method->keys_any && method->n_parameters == 2 && conversion_takes_base(method, 1) &&
+            text_equal(method->parameters[0].config, config))
+            return method;
+    }
+    return NULL;
+}
+
+/* OPERAND for a model whose architecture is not known: names of modules are made from its keys. */
+static NodeId convert_for_any(const Converter *converter, const Recipe *recipe, NodeId operand,
+                              NodeId like, Span span) {
+    uint32_t n;
+    size_t errors = diag_errors(converter->diags);
+    const Config *const *candidates = find_candidates(converter, recipe, operand, true, &n);
+    if (diag_errors(converter->diags) > errors)
+        return NODE_NONE;
+    for (uint32_t i = 0; i < n; i++) {
+        const Method *method = find_general(recipe, candidates[i]->name);
+        Argument arguments[] = {{.span = span, .node = operand}, {.span = span, .node = like}};
+        if (method != NULL)
+            return build_call(recipe->build, method, arguments, 2, span);
+    }
+    return report_no_path(converter, NULL, 0, TEXT(""), graph_node(recipe->graph, like)->span);
 }
 
 NodeId convert_node(void *context, const Recipe *recipe, NodeId operand, Text name, NodeId like,
                     Span span) {
     Converter *converter = context;
-    const Config *target = find_target(converter, recipe, name, like, span);
     size_t errors = diag_errors(converter->diags);
+    const Config *target = find_target(converter, recipe, name, like, span);
     if (target == NULL)
-        return NODE_NONE;
+        return diag_errors(converter->diags) > errors
+                   ? NODE_NONE
+                   : convert_for_any(converter, recipe, operand, like, span);
     uint32_t n = 0;
     const Config *const *candidates = NULL;
     Steps steps = {0};

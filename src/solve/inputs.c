@@ -39,7 +39,8 @@ static int look_at(Text path) {
     return stat(path.data, &status) == 0 ? 0 : errno;
 }
 
-/* What stands there and cannot be reached is not looked for elsewhere alone: opening it says why. */
+/* What stands there and cannot be reached is not looked for elsewhere alone: opening it says why.
+ */
 static bool stands_there(int error) {
     return error == EACCES || error == ELOOP || error == ENAMETOOLONG || error == EIO;
 }

@@ -16,7 +16,8 @@
 static void add_model_keys(const Solved *solved, NodeId id, Domain *domain) {
     const Model *model = solved->models[id];
     for (uint32_t i = 0; i < model->n_tensors; i++)
-        names_add(&domain->index, model->tensors[i].name);
+        if (!model->tensors[i].is_setting)
+            names_add(&domain->index, model->tensors[i].name);
 }
 
 static void add_map_keys(const Node *node, Domain *domain) {
@@ -474,11 +475,23 @@ static void find_all_entries(KeySolver *solvers, Solved *solved) {
             find_entries(&solvers[solved->domain_of[id]], id);
 }
 
+/* What a network's keys are meant by is no part of a result. */
+static SetId without_settings(KeySolver *solver, SetId set) {
+    const Config *config = solver->domain->config;
+    if (config == NULL || !config_is_network(config))
+        return set;
+    uint64_t *bits = scratch_set(solver);
+    for (KeyId key = 0; key < solver->domain->n_keys; key++)
+        if (keys_have(keys_set(solver, set), key) && !config->keys[key].is_setting)
+            set_bit(bits, key);
+    return set_number(solver, bits);
+}
+
 static void keep_outputs(KeySolver *solvers, Solved *solved, const SetId *sets) {
     for (uint32_t i = 0; i < solved->recipe->n_outputs; i++) {
         NodeId node = solved->recipe->outputs[i].node;
         KeySolver *solver = &solvers[solved->domain_of[node]];
-        solved->output_keys[i] = keys_set(solver, sets[node]);
+        solved->output_keys[i] = keys_set(solver, without_settings(solver, sets[node]));
         check_output(solver, &solved->recipe->outputs[i], solved->output_keys[i]);
     }
 }

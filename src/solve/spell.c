@@ -303,6 +303,20 @@ static Level spell_view(Speller *speller, NodeId id) {
     return LEVEL_NAME;
 }
 
+/* convert(x, base), where the conversion reads the model that x is for. */
+static Level spell_conversion(Speller *speller, NodeId id) {
+    const NodeId *operands = graph_operands(speller->graph, id);
+    if (graph_node(speller->graph, id)->n_operands == 1 ||
+        graph_node(speller->graph, operands[1])->kind == NODE_NULL)
+        return spell_view(speller, id);
+    builder_add(&speller->line, TEXT("convert("));
+    spell_operand(speller, operands[0], LEVEL_FALLBACK);
+    builder_add(&speller->line, TEXT(", "));
+    spell_operand(speller, operands[1], LEVEL_FALLBACK);
+    builder_char(&speller->line, ')');
+    return LEVEL_NAME;
+}
+
 static Level spell_expression(Speller *speller, NodeId id) {
     const Node *node = graph_node(speller->graph, id);
     switch (node->kind) {
@@ -313,7 +327,7 @@ static Level spell_expression(Speller *speller, NodeId id) {
     case NODE_OPERATOR:
         return spell_operator(speller, id);
     case NODE_CALL:
-        return is_nameless(node) ? spell_view(speller, id) : spell_call(speller, id);
+        return is_nameless(node) ? spell_conversion(speller, id) : spell_call(speller, id);
     case NODE_KEEP:
     case NODE_COMPONENT:
     case NODE_CONVERT:

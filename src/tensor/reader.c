@@ -5,6 +5,7 @@
 #include "tensor/header.h"
 #include "tensor/layout.h"
 #include "tensor/refuse.h"
+#include "tensor/settings.h"
 #include "tensor/shards.h"
 
 #include <errno.h>
@@ -308,9 +309,24 @@ static bool add_files(struct ModelFiles *files, const Shards *shards, const Refu
     return check_index(files, shards, refusal);
 }
 
+static bool add_settings(struct ModelFiles *files, const Refusal *refusal) {
+    SettingVector settings = {0};
+    bool read = settings_read(&files->arena, text_copy(&files->arena, refusal->path),
+                              files->tensors.items, files->tensors.count, &settings, refusal);
+    for (size_t i = 0; i < settings.count && read; i++) {
+        if (tensors_find(&files->names, files->tensors.items, settings.items[i].name) != INDEX_NONE)
+            continue;
+        index_add(&files->names, text_hash(settings.items[i].name), (uint32_t)files->tensors.count);
+        vector_push(&files->tensors, settings.items[i]);
+    }
+    vector_free(&settings);
+    return read;
+}
+
 static bool find_and_add(struct ModelFiles *files, const Refusal *refusal) {
     Shards shards = {.files.arena = &files->arena, .tensors.arena = &files->arena};
-    bool added = shards_find(&shards, refusal->path, refusal) && add_files(files, &shards, refusal);
+    bool added = shards_find(&shards, refusal->path, refusal) &&
+                 add_files(files, &shards, refusal) && add_settings(files, refusal);
     shards_free(&shards);
     return added;
 }
@@ -371,7 +387,7 @@ Text model_metadata(const Model *model, Text key) {
 
 /* Advice about all pages that hold a byte of the range. */
 static void advise(const Tensor *tensor, uint64_t begin, uint64_t end, int advice) {
-    if (begin >= end)
+    if (begin >= end || tensor->is_setting)
         return;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t from = ((uintptr_t)tensor->data + begin) / page * page;

@@ -21,6 +21,7 @@ typedef struct Tensor {
     uint64_t bytes;
     uint64_t offset;           /* from the start of its file's data */
     const unsigned char *data; /* in the map; not NULL even where bytes is 0 */
+    bool is_setting; /* of what stands beside the weights (settings.h); its data are in memory */
 } Tensor;
 
 typedef struct MetadataEntry {

@@ -464,3 +464,47 @@ write_case(folder, "flux-split_query", "flux-diffusers", "lora_unet_single_block
            "transformer.single_transformer_blocks.3.attn.to_q.weight", "part", (case, delta[0:4]))
 write_case(folder, "flux-split_mlp", "flux-diffusers", "lora_unet_single_blocks_3_linear1",
            "transformer.single_transformer_blocks.3.proj_mlp.weight", "part", (case, delta[12:28]))
+
+# ---- networks of PEFT for a language model, with the adapter_config.json beside them ----
+
+
+def write_adapter(name, settings, key, case):
+    write_case(folder, name, "-", "", key, "adapter", case)
+    with open(f"{folder}/{name}.json", "w") as file:
+        json.dump(settings, file)
+
+
+QPROJ = "model.layers.0.self_attn.q_proj"
+SETTINGS = {"peft_type": "LORA", "r": 2, "lora_alpha": 3, "use_rslora": False, "fan_in_fan_out": False, "alpha_pattern": {},
+            "rank_pattern": {}, "target_modules": ["q_proj"], "bias": "none"}
+
+
+def peft(shape=(12, 8), alpha=3.0, rank=2, module=QPROJ):
+    case, delta = halves(shape, f"base_model.model.{module}.lora_B.weight", f"base_model.model.{module}.lora_A.weight", rank=rank)
+    return case, delta * alpha / rank
+
+
+write_adapter("peft-lora", SETTINGS, QPROJ + ".weight", peft())
+write_adapter("peft-rslora", SETTINGS | {"use_rslora": True}, QPROJ + ".weight", peft(alpha=3.0 * 2**0.5))
+write_adapter("peft-alpha_pattern", SETTINGS | {"alpha_pattern": {"k_proj": 9, "layers.0.self_attn.q_proj": 5}}, QPROJ + ".weight", peft(alpha=5.0))
+write_adapter("peft-alpha_regex", SETTINGS | {"alpha_pattern": {".*\\.(q|v)_proj": 7}}, QPROJ + ".weight", peft(alpha=7.0))
+case, delta = peft((8, 12), module="transformer.h.0.attn.c_attn")
+write_adapter("peft-fan_in_fan_out", SETTINGS | {"fan_in_fan_out": True}, "transformer.h.0.attn.c_attn.weight", (case, delta.T))
+b, a = draw(8, 2), draw(2, 20)
+write_adapter("peft-embedding", SETTINGS, "model.embed_tokens.weight",
+              ({"base_model.model.model.embed_tokens.lora_embedding_B": b, "base_model.model.model.embed_tokens.lora_embedding_A": a},
+               (b @ a).T * 1.5))
+case, delta = peft()
+scale = np.abs(draw(12)) + 0.5
+scale = scale.astype(np.float32).astype(np.float64)
+moved = base((12, 8)) + delta
+write_adapter("peft-dora", SETTINGS | {"use_dora": True}, QPROJ + ".weight",
+              (case | {f"base_model.model.{QPROJ}.lora_magnitude_vector": scale},
+               moved * (scale / np.sqrt((moved**2).sum(axis=1)))[:, None] - base((12, 8))))
+saved = draw(20, 8)
+write_adapter("peft-saved", SETTINGS | {"modules_to_save": ["lm_head"]}, "lm_head.weight",
+              ({"base_model.model.lm_head.weight": saved}, saved - base((20, 8))))
+case, delta = loha((12, 8))
+del case["alpha"]
+write_adapter("peft-loha", {"peft_type": "LOHA", "r": 2, "alpha": 1.5}, QPROJ + ".weight",
+              ({f"base_model.model.{QPROJ}.{part}": value for part, value in case.items()}, delta))
