@@ -692,3 +692,7 @@ void mecha_functions(Builder *out) {
 bool mecha_remove_temporaries(void) {
     return writer_remove_temporaries();
 }
+
+bool mecha_changed_files(void) {
+    return writer_changed_files();
+}

@@ -245,6 +245,8 @@ const Text *mecha_names(Engine *engine, MechaNames what, Text of, size_t *count)
 /* Removes temporary files; whether some are kept, for a run with `resume` to go on from.
  * Async-signal-safe, for the handlers of signals that end the program. */
 bool mecha_remove_temporaries(void);
+/* Whether some output was finished by now. Async-signal-safe. */
+bool mecha_changed_files(void);
 
 const char *mecha_version(void);
 

@@ -124,14 +124,15 @@ START_TEST(progress_tells_keys_rate_and_time) {
     MechaProgress progress = {
         .keys_done = 412, .keys = 1143, .bytes_done = 3000000000, .bytes = 6000000000};
     expect_words((ProgressLine){.rate = 1.25e9}, progress, 100,
-                 " 50 %  412 of 1143 keys  1.25 GB/s  3 s left");
+                 " 50 %  412 of 1143 keys, 3.00 GB of 6.00 GB  1.25 GB/s  3 s left");
     expect_words((ProgressLine){.rate = 3e7}, progress, 100,
-                 " 50 %  412 of 1143 keys  30.0 MB/s  1:40 min left");
+                 " 50 %  412 of 1143 keys, 3.00 GB of 6.00 GB  30.0 MB/s  1:40 min left");
     expect_words((ProgressLine){.rate = 4e5}, progress, 100,
-                 " 50 %  412 of 1143 keys  400 kB/s  2:05 h left");
-    expect_words((ProgressLine){0}, progress, 100, " 50 %  412 of 1143 keys");
+                 " 50 %  412 of 1143 keys, 3.00 GB of 6.00 GB  400 kB/s  2:05 h left");
+    expect_words((ProgressLine){0}, progress, 100, " 50 %  412 of 1143 keys, 3.00 GB of 6.00 GB");
     expect_words((ProgressLine){.rate = 1e9}, progress, 10, " 50 %  412");
-    expect_words((ProgressLine){0}, (MechaProgress){.keys = 1}, 100, "  0 %  0 of 1 keys");
+    expect_words((ProgressLine){0}, (MechaProgress){.keys = 1}, 100,
+                 "  0 %  0 of 1 keys, 0 bytes of 0 bytes");
 }
 END_TEST
 

@@ -33,8 +33,11 @@ static void add_duration(Builder *out, double seconds) {
 void progress_words(const ProgressLine *line, const MechaProgress *progress, int width,
                     Builder *out) {
     double share = progress->bytes ? (double)progress->bytes_done / (double)progress->bytes : 0;
-    builder_format(out, "%3.0f %%  %llu of %llu keys", floor(share * 100),
+    builder_format(out, "%3.0f %%  %llu of %llu keys, ", floor(share * 100),
                    (unsigned long long)progress->keys_done, (unsigned long long)progress->keys);
+    builder_decimal(out, (double)progress->bytes_done);
+    builder_add(out, TEXT(" of "));
+    builder_decimal(out, (double)progress->bytes);
     if (line->rate > 0) {
         builder_add(out, TEXT("  "));
         builder_decimal(out, line->rate);

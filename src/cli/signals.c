@@ -18,9 +18,10 @@ static void end(int signal_number) {
     bool kept = mecha_remove_temporaries();
     if (progress_shown)
         say("\r\033[K");
-    say(kept ? "mecha: interrupted; the same command goes on from here\n"
-             : "mecha: interrupted; nothing half-written is left, finished files are as they "
-               "were\n");
+    say(mecha_changed_files()
+            ? "mecha: interrupted; some outputs are finished, the others as they were"
+            : "mecha: interrupted; nothing was changed");
+    say(kept ? "; the same command goes on from here\n" : "\n");
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }

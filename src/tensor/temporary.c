@@ -233,9 +233,16 @@ void temporary_discard_partial(Text target) {
 
 /* ---- the end of a file ---- */
 
+static atomic_bool some_renamed;
+
+bool temporaries_renamed(void) {
+    return atomic_load(&some_renamed);
+}
+
 bool temporary_rename(Temporary *temporary, const char *target) {
     if (rename(temporary->path, target) != 0)
         return false;
+    atomic_store(&some_renamed, true);
     atomic_store(&temporary->used, false);
     if (temporary->partial)
         unlink(temporary->journal);

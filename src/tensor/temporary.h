@@ -42,6 +42,9 @@ bool temporary_rename(Temporary *temporary, const char *target);
 /* Closes the file; removes it unless it was renamed or is kept. */
 void temporary_close(Temporary *temporary);
 
+/* Whether any file of this process was given its name. Async-signal-safe. */
+bool temporaries_renamed(void);
+
 /* Removes all that are open and not kept; whether any is kept. Async-signal-safe. */
 bool temporaries_remove(void);
 

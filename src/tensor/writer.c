@@ -584,6 +584,10 @@ void writer_abandon(Writer *writer) {
     free(writer);
 }
 
+bool writer_changed_files(void) {
+    return temporaries_renamed();
+}
+
 bool writer_remove_temporaries(void) {
     return temporaries_remove();
 }

@@ -81,4 +81,7 @@ void writer_abandon(Writer *writer);
  * whether there are such. Async-signal-safe, for signal handlers. */
 bool writer_remove_temporaries(void);
 
+/* Whether any file was replaced or made by now. Async-signal-safe. */
+bool writer_changed_files(void);
+
 #endif

@@ -35,7 +35,7 @@ goes_on() {
     fresh
     run strace -f -o log -e trace=fsync -e inject=fsync:signal=TERM:when=1 "${resume[@]}"
     judge_interrupted "interrupted at the end" 143
-    says "interrupted at the end" "interrupted; the same command goes on from here"
+    says "interrupted at the end" "interrupted; nothing was changed; the same command goes on from here"
     run "${resume[@]}"
     judge "all was done before" 0:new
     says "all was done before" "38 of the keys by an earlier run"
