@@ -535,6 +535,7 @@ bool engine_evaluate(Engine *engine) {
                                .finished = engine->options->resume ? resume_note : NULL,
                                .finished_context = engine->plan,
                                .content = engine->content};
+    memory_trim(); /* of what solving and optimising took */
     for (const Plan *plan = plan_of_rest(engine); plan != NULL;) {
         if (engine->content != NULL)
             input_content_begin(engine->content, plan);

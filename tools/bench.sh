@@ -38,14 +38,23 @@ workloads() {
     workload weighted_sum_20  part 20 1.15 40 "$(sum_of 20)"
     workload n_average_100    part 100 1.15 40 "n_average($(models 100))"
     workload tree_of_12       part 12 -   40 "$(tree)"
-    workload f32_to_f16       sd15-f32 1 - 40 'save m1 dtype f16'
-    workload bf16_to_f8       lm 1 -      40 'save m1 dtype f8_e4m3'
+    workload f32_to_f16       sd15-f32 1 - 40 'save m1, dtype = "f16"'
+    workload bf16_to_f8       lm 1 -      40 'save m1, dtype = "f8_e4m3"'
     workload lm_weighted_sum  lm 2 1.15   40 'weighted_sum(m1, m2, alpha = 0.3)'
     workload lm_ties          lm 3 2.0    40 'm1 + ties_sum(m2 - m1, m3 - m1, k = 0.2)'
     workload lora_unet        sdxl-unet+lora 1 1.15 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
     workload lora_sdxl        sdxl+lora 1 1.3 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
     workload rotate           block 2 -   - 'rotate(m1, m2)'
+    workload svd_of_each      block 2 -   - "$(decompositions)"
     workload truncate_rank    block 2 -   - 'm1 + truncate_rank(m2 - m1, rank = 16)'
+}
+
+# One singular value decomposition for each matrix, by LAPACK: what rotations are compared to.
+decompositions() {
+    echo 'method decomposed(a: weight, b: weight) -> weight {'
+    echo '    if a.rank < 2 then a + b else a + svd(reshape(b, [a.shape[0], numel(b) / a.shape[0]]))[1][0]'
+    echo '}'
+    echo 'decomposed(m1, m2)'
 }
 
 # m1, m2, ... up to a number.
@@ -110,10 +119,10 @@ methods() {
     workload truncate_rank_exact block 2 - - 'm1 + truncate_rank(m2 - m1, rank = 16, use_approximate_basis = false)'
     workload get_rank_from_ratio block 2 - - 'm1 + truncate_rank(m2 - m1, rank = get_rank_from_ratio(m1, ratio = 0.05))'
     workload truncate_kronecker block 2 - - 'm1 + truncate_kronecker(m2 - m1)'
-    workload extract_kohya_lora sd15 2 - - 'extract_kohya_lora((m2 - m1) as "sd1-kohya")'
-    workload extract_lycoris_lora sd15 2 - - 'extract_lycoris_lora((m2 - m1) as "sd1-kohya")'
-    workload extract_kohya_lokr sd15 2 - - 'extract_kohya_lokr((m2 - m1) as "sd1-kohya")'
-    workload extract_lycoris_lokr sd15 2 - - 'extract_lycoris_lokr((m2 - m1) as "sd1-kohya")'
+    workload extract_kohya_lora block 2 - - 'extract_kohya_lora((m2 - m1) as "sd1-kohya")'
+    workload extract_lycoris_lora block 2 - - 'extract_lycoris_lora((m2 - m1) as "sd1-kohya")'
+    workload extract_kohya_lokr block 2 - - 'extract_kohya_lokr((m2 - m1) as "sd1-kohya")'
+    workload extract_lycoris_lokr block 2 - - 'extract_lycoris_lokr((m2 - m1) as "sd1-kohya")'
     workload randperm           sdxl-block 1 - - 'randperm(m1)'
     workload balance_attention  sdxl-block 1 - - 'balance_attention(m1)'
     workload rebasin            sdxl-block 2 - - 'rebasin(m1, m2)'
@@ -141,7 +150,7 @@ enter() {
     case $1 in
     sdxl-block) need=1 reserve=200000000 ;;
     sdxl*) need=15 reserve=7300000000 ;;
-    part) need=13 reserve=300000000 ;;
+    part) need=11 reserve=300000000 ;;
     block) need=1 reserve=200000000 ;;
     *) need=12 reserve=4600000000 ;;
     esac
@@ -167,6 +176,7 @@ options_of() {
 config_of() {
     case $1 in
     sdxl-block) echo ', config = "sdxl-sgm"' ;;
+    block) echo ', config = "sd1-ldm"' ;;
     esac
 }
 

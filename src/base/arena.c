@@ -7,8 +7,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Chunks double, and are cleared a window at a time, as far as they are used. */
-enum { WINDOW = 32 * 1024, FIRST_CHUNK = 2 * WINDOW, LARGEST_CHUNK = 4 << 20, ALIGNMENT = 16 };
+/* Chunks are a share of what the arena has, as their ends may stay unused; they are cleared a
+ * window at a time, as far as they are used. */
+enum {
+    WINDOW = 32 * 1024,
+    CHUNK_SHARE = 8,
+    SMALLEST_CHUNK = 2 * WINDOW,
+    LARGEST_CHUNK = 4 << 20,
+    LARGE_OBJECT = SMALLEST_CHUNK / 4,
+    ALIGNMENT = 16 /* of every object */
+};
 
 /* A page fault costs as much as clearing many pages, and a merge's graphs take thousands of pages:
  * the heap is made of huge ones, where the system has them, and larger blocks have their own. */
@@ -16,7 +24,7 @@ enum { HUGE_PAGE = 2 << 20, HEAP = 32 * HUGE_PAGE, LARGE_BLOCK = 2 * HUGE_PAGE }
 
 struct ArenaChunk {
     ArenaChunk *older;
-    size_t size; /* of the data */
+    size_t size, total; /* of the data; with those of the older ones */
     _Alignas(ALIGNMENT) char data[];
 };
 
@@ -47,6 +55,7 @@ static void advise_huge(void *data, size_t size) {
 void memory_prepare(void) {
     if (sbrk((intptr_t)(-(uintptr_t)sbrk(0) % HUGE_PAGE)) == (void *)-1)
         return;
+    mallopt(M_ARENA_MAX, 1); /* what one thread frees, another takes */
     mallopt(M_TOP_PAD, HEAP);
     mallopt(M_TRIM_THRESHOLD, 2 * HEAP);
     mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
@@ -54,6 +63,10 @@ void memory_prepare(void) {
     void *volatile block = malloc(HUGE_PAGE / 2); /* volatile: it is made */
     free(block);
     advise_huge(begin, (size_t)((char *)sbrk(0) - begin));
+}
+
+void memory_trim(void) {
+    malloc_trim(0);
 }
 
 void *memory_try(size_t size) {
@@ -84,13 +97,14 @@ void *memory_zeroed(size_t size) {
 static ArenaChunk *chunk_init(ArenaChunk *chunk, size_t size, ArenaChunk *older) {
     chunk->older = older;
     chunk->size = size;
+    chunk->total = size + (older == NULL ? 0 : older->total);
     return chunk;
 }
 
 /* The chunk in which small objects are placed next; at least SIZE bytes. */
 static ArenaChunk *chunk_next(size_t size, ArenaChunk *older) {
-    size_t room = older == NULL ? FIRST_CHUNK : older->size * 2;
-    room = room < LARGEST_CHUNK ? room : LARGEST_CHUNK;
+    size_t room = older == NULL ? 0 : older->total / CHUNK_SHARE;
+    room = room < SMALLEST_CHUNK ? SMALLEST_CHUNK : room < LARGEST_CHUNK ? room : LARGEST_CHUNK;
     size = size > room ? size : room;
     return chunk_init(memory_grow(NULL, sizeof(ArenaChunk) + size), size, older);
 }
@@ -114,7 +128,7 @@ void *arena_alloc(Arena *arena, size_t size) {
     if (size > SIZE_MAX / 2)
         memory_exhausted();
     size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    if (size > FIRST_CHUNK / 4 && arena->chunk != NULL) {
+    if (size > LARGE_OBJECT && arena->chunk != NULL) {
         /* A large object gets a chunk of its own, behind the one that still has room. */
         ArenaChunk *own = memory_zeroed(sizeof(ArenaChunk) + size);
         arena->chunk->older = chunk_init(own, size, arena->chunk->older);
@@ -149,6 +163,6 @@ void arena_reset(Arena *arena) {
         return;
     Arena rest = {.chunk = kept->older};
     arena_free(&rest);
-    kept->older = NULL;
+    chunk_init(kept, kept->size, NULL);
     arena->next = arena->end = kept->data;
 }

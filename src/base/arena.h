@@ -37,6 +37,9 @@ size_t memory_size(size_t count, size_t size);
 /* Has the process's heap made of huge pages; before anything else. */
 void memory_prepare(void);
 
+/* Gives back what was freed, before something that lasts. */
+void memory_trim(void);
+
 /* malloc for what is large and may be missing: NULL if it is. */
 void *memory_try(size_t size);
 /* realloc that does not return NULL for a size above 0. */
