@@ -1,5 +1,7 @@
 /* Networks in models of real structure. */
 #include "base/file.h"
+#include "base/vector.h"
+#include "known_configs.h"
 #include "run.h"
 #include "tensor/reader.h"
 #include "tensor/writer.h"
@@ -267,6 +269,121 @@ START_TEST(an_adapter_has_its_settings_beside_it) {
 }
 END_TEST
 
+/* --- A network for all of Flux, in a Flux of small dimensions. */
+
+static KnownConfigs library;
+
+/* Dimensions at a 64th, so that parts keep their proportions. */
+static Shape small_shape(const ConfigKey *key) {
+    Shape shape = *key->shape;
+    for (uint32_t i = 0; i < shape.rank; i++)
+        shape.dims[i] = shape.dims[i] < 64 ? shape.dims[i] : shape.dims[i] / 64;
+    return shape;
+}
+
+typedef struct Constant {
+    OutputTensor tensor;
+    float value;
+} Constant;
+
+typedef VECTOR(Constant) Constants;
+
+static void add_constant(Constants *all, Text name, Shape shape, float value) {
+    Constant constant = {{.name = name, .dtype = DTYPE_F32, .shape = shape}, value};
+    vector_push(all, constant);
+}
+
+/* Writes tensors each of which has one value everywhere. */
+static void write_constants(Constants *all, const char *folder, const char *name) {
+    OutputTensor *tensors = arena_array(&library.arena, OutputTensor, all->count);
+    char *path = path_in(folder, name);
+    for (size_t i = 0; i < all->count; i++)
+        tensors[i] = all->items[i].tensor;
+    Writer *writer = writer_open(text_from(path), tensors, all->count,
+                                 &(WriterOptions){.no_sync = true}, library.diags, SPAN_NONE);
+    ck_assert_ptr_nonnull(writer);
+    for (size_t i = 0; i < all->count; i++) {
+        uint64_t count = shape_count(&tensors[i].shape);
+        float *values = malloc(count * sizeof *values);
+        for (uint64_t k = 0; k < count; k++)
+            values[k] = all->items[i].value;
+        ck_assert(writer_write(writer, tensors[i].offset, values, count * sizeof *values));
+        free(values);
+    }
+    ck_assert(writer_finish(writer, library.diags, SPAN_NONE));
+    vector_free(all);
+    free(path);
+}
+
+static void write_flux(const char *folder) {
+    const Config *flux = configs_find(library.configs, TEXT("flux-flux"));
+    Constants all = {0};
+    for (KeyId key = 0; key < flux->n_keys; key++)
+        if (text_equal(flux->keys[key].component, TEXT("diffuser")))
+            add_constant(&all, flux->keys[key].name, small_shape(&flux->keys[key]), 1);
+    write_constants(&all, folder, "base.safetensors");
+}
+
+/* What a part adds: other than the parts beside it. */
+static float part_value(Text module) {
+    return text_ends(module, TEXT("to_k")) ? 2 : text_ends(module, TEXT("proj_mlp")) ? 3 : 1;
+}
+
+/* Two halves of rank 2 for each matrix of the blocks, as AI-Toolkit names them. */
+static uint32_t write_flux_network(const char *folder) {
+    const Config *flux = configs_find(library.configs, TEXT("flux-diffusers"));
+    Constants all = {0};
+    for (KeyId key = 0; key < flux->n_keys; key++) {
+        Text name = flux->keys[key].name;
+        if (!text_ends(name, TEXT(".weight")) || flux->keys[key].shape->rank != 2 ||
+            memmem(name.data, name.size, "transformer_blocks.", 19) == NULL)
+            continue;
+        Shape shape = small_shape(&flux->keys[key]), up = shape, down = shape;
+        Text module = {name.data, name.size - TEXT(".weight").size};
+        up.dims[1] = down.dims[0] = 2;
+        add_constant(&all, text_format(&library.arena, "%.*s.lora_B.weight", TEXT_ARG(module)), up,
+                     part_value(module));
+        add_constant(&all, text_format(&library.arena, "%.*s.lora_A.weight", TEXT_ARG(module)),
+                     down, 0.5F);
+    }
+    uint32_t modules = (uint32_t)all.count / 2;
+    write_constants(&all, folder, "lora.safetensors");
+    return modules;
+}
+
+/* Query, key, value and MLP are one matrix: what stands in its rows, by 48th parts of them. */
+static void expect_rows(const Tensor *tensor) {
+    static const float added[] = {1, 2, 1, 3, 3, 3, 3};
+    const float *values = (const float *)(const void *)tensor->data;
+    for (uint64_t i = 0; i < tensor->count; i++)
+        ck_assert(values[i] == 1 + added[i * 7 / tensor->count]);
+}
+
+START_TEST(every_module_of_flux_finds_its_rows) {
+    char *folder = scratch_open();
+    known_configs_open(&library);
+    write_flux(folder);
+    ck_assert_uint_eq(write_flux_network(folder), 494);
+    write_text(folder, "plan.mecha",
+               "apply(model(\"base.safetensors\"), model(\"lora.safetensors\"))\n");
+    Run run = run_mecha(&(RunOptions){.folder = folder}, "run", "-q", "plan.mecha", "-o",
+                        "out.safetensors");
+    ck_assert_str_eq(run.error, "");
+    run_free(&run);
+    char *path = path_in(folder, "out.safetensors");
+    Model *model = model_open(text_from(path), library.diags, SPAN_NONE);
+    uint32_t changed = 0;
+    for (uint32_t i = 0; i < model->n_tensors; i++)
+        changed += *(const float *)(const void *)model->tensors[i].data != 1;
+    ck_assert_uint_eq(changed, 19 * 10 + 38 * 3);
+    expect_rows(model_find(model, TEXT("model.diffusion_model.single_blocks.37.linear1.weight")));
+    model_close(model);
+    free(path);
+    known_configs_close(&library);
+    scratch_close(folder);
+}
+END_TEST
+
 Suite *networks_suite(void) {
     Suite *suite = suite_create("networks");
     TCase *tests = tcase_create("networks");
@@ -275,6 +392,7 @@ Suite *networks_suite(void) {
     tcase_add_test(tests, what_a_lora_does_not_touch_is_copied);
     tcase_add_test(tests, networks_add_what_their_formulas_say);
     tcase_add_test(tests, what_depends_on_the_base_asks_for_it);
+    tcase_add_test(tests, every_module_of_flux_finds_its_rows);
     tcase_add_test(tests, a_result_tells_which_model_a_network_was_for);
     tcase_add_test(tests, an_adapter_has_its_settings_beside_it);
     suite_add_tcase(suite, tests);
