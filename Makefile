@@ -8,7 +8,7 @@
 # make check-tsan       the tests of the evaluator under ThreadSanitizer
 # make check-mutations  breaks lines one at a time, and looks whether the suite notices
 # make coverage         runs the suite and tells which share of the lines it reached
-# make lint             clang-tidy and cppcheck (which it needs) over the sources
+# make lint             clang-tidy and cppcheck (tools/deps.sh --long installs them) over the sources
 # make tour             write docs/tour.md by running what stands in it (check looks whether that is needed)
 # make layers           lists includes that point up the layers (none; part of check)
 # make index            write docs/stdlib.md from the definitions (check looks whether that is needed)
@@ -140,6 +140,7 @@ check-tsan:
 	$(MAKE) BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS="-O1 -g" suites SUITES="exec random_programs"
 
 check-long:
+	@sh tools/deps.sh --long
 	$(MAKE) $(ASAN) CK_TIMEOUT_MULTIPLIER=10 check
 	$(MAKE) check-tsan
 	$(MAKE) check-faults FAULTS_EVERY=1

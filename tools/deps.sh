@@ -1,7 +1,9 @@
 #!/bin/sh
 # Installs the Debian packages that building and testing need, or prints the line to type where it may not.
+# With --long also those of make check-long and make fuzz.
 set -eu
 packages="re2c lemon libxxhash-dev libjansson-dev libedit-dev libopenblas-dev liblapacke-dev libkissfft-dev check pkg-config strace e2fsprogs"
+[ "${1:-}" != --long ] || packages="$packages clang libclang-rt-dev clang-tidy cppcheck"
 missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
