@@ -85,6 +85,7 @@ START_TEST(every_problem_is_named) {
         {"x = \"a\\qb\"",
          "1:7 unknown escape // escapes are \\\" \\\\ \\n \\t \\r \\u{…}; a backslash is \\\\"},
         {"x = \"\\u{110000}\"", "1:6 no character has this number"},
+        {"x = \"\\u{0}\"", "1:6 no character has this number"},
         {"x = \"\\u{}\"", "1:6 a character is written \\u{1F600}, by its number"},
         {"x = \"\\u41\"", "1:6 a character is written \\u{1F600}, by its number"},
         {"x = \"\\u{d800}\"", "1:6 no character has this number"},
