@@ -2,6 +2,7 @@
 #include "diff.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* ---- numbers ---- */
 
@@ -303,7 +304,7 @@ static const char style[] =
     "h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}"
     "table{border-collapse:collapse}td,th{padding:.15rem .8rem .15rem 0;text-align:right}"
     "td:first-child,th:first-child{text-align:left}th{border-bottom:1px solid #999}"
-    "td{font-variant-numeric:tabular-nums}code{overflow-wrap:anywhere}"
+    "td{font-variant-numeric:tabular-nums}code{overflow-wrap:anywhere;font-size:.85em}"
     "svg text{font:11px system-ui,sans-serif}"
     "@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}svg text{fill:#ddd}}";
 
@@ -391,6 +392,52 @@ static void add_table(Builder *out, const struct Diff *diff) {
     builder_add(out, TEXT("</table>\n"));
 }
 
+/* What the colours of the maps mean. */
+static void add_scale(Builder *out, const struct Diff *diff) {
+    enum { STEPS = 24, WIDTH = 10 };
+    double most = largest_relative(&diff->blocks);
+    if (diff->blocks.count < 2 || most <= 0)
+        return;
+    builder_add(out, TEXT("<p>Each block below shows its <i>relative</i> change; 0 "));
+    builder_format(out, "<svg width=\"%d\" height=\"12\" role=\"img\">", STEPS * WIDTH);
+    for (int i = 0; i < STEPS; i++) {
+        builder_format(out, "<rect x=\"%d\" width=\"%d\" height=\"12\" fill=\"", i * WIDTH, WIDTH);
+        add_colour(out, (double)i / (STEPS - 1));
+        builder_add(out, TEXT("\"/>"));
+    }
+    builder_format(out, "</svg> %.3g. Point at one for its cosine.</p>\n", most);
+}
+
+static int by_relative(const void *a, const void *b) {
+    double x = diff_relative(&(*(const DiffKey *const *)a)->sums);
+    double y = diff_relative(&(*(const DiffKey *const *)b)->sums);
+    return x > y ? -1 : x < y;
+}
+
+/* The keys that changed most. */
+static void add_html_keys(Engine *engine, Builder *out, const struct Diff *diff) {
+    enum { KEYS_SHOWN = 25 };
+    const DiffKey **keys = arena_array(&engine->arena, const DiffKey *, diff->n_keys + 1);
+    size_t count = 0;
+    for (uint32_t i = 0; i < diff->n_keys; i++)
+        if (diff->keys[i].sums.changed > 0)
+            keys[count++] = &diff->keys[i];
+    if (count == 0)
+        return;
+    qsort(keys, count, sizeof *keys, by_relative);
+    builder_add(out, count > KEYS_SHOWN ? TEXT("<h2>Keys that changed most</h2>\n")
+                                        : TEXT("<h2>Keys that changed</h2>\n"));
+    builder_add(out, TEXT("<table><tr><th>key<th>cosine<th>relative<th>max<th>changed\n"));
+    for (size_t i = 0; i < count && i < KEYS_SHOWN; i++) {
+        builder_add(out, TEXT("<tr><td><code>"));
+        add_html(out, keys[i]->name);
+        builder_format(out, "</code><td>%.6f<td>%.4g<td>%.4g<td>%.1f&nbsp;%%\n",
+                       diff_cosine(&keys[i]->sums), diff_relative(&keys[i]->sums),
+                       keys[i]->sums.most, 100 * diff_share(&keys[i]->sums));
+    }
+    builder_add(out, TEXT("</table>\n"));
+}
+
 static void add_html_only(Builder *out, const struct Diff *diff) {
     if (diff->n_only_a + diff->n_only_b + diff->n_shapes + diff->n_dtypes == 0)
         return;
@@ -431,8 +478,10 @@ void mecha_diff_html(Engine *engine, Builder *out) {
     add_percent(out, diff_share(&diff->all));
     builder_add(out, TEXT(" of their elements. <i>relative</i> is |B − A| / |A|.</p>\n"));
     add_table(out, diff);
+    add_scale(out, diff);
     for (size_t i = 0; i < diff->components.count; i++)
         add_map(out, diff, diff->components.items[i].component);
+    add_html_keys(engine, out, diff);
     add_html_only(out, diff);
     builder_add(out, TEXT("</html>\n"));
 }

@@ -103,6 +103,9 @@ START_TEST(as_a_page) {
     ck_assert_ptr_nonnull(page);
     ck_assert_ptr_nonnull(strstr(page, "<title>body.1: relative 0.2828, cosine 0.999512</title>"));
     ck_assert_ptr_nonnull(strstr(page, "<li><code>new</code> only in B, f32 [1]"));
+    ck_assert_ptr_nonnull(strstr(page, "<h2>Keys that changed</h2>\n<table>"));
+    ck_assert_ptr_nonnull(strstr(page, "<tr><td><code>body.1.x</code><td>0.999512<td>0.2828"));
+    ck_assert_ptr_nonnull(strstr(page, "Each block below shows its <i>relative</i> change"));
     ck_assert_ptr_null(strstr(page, "src="));
     free(path);
     free(page);
