@@ -190,8 +190,14 @@ static void complete_path(Search *search, Text before) {
     offer_paths(search, false);
 }
 
+static void offer_topic(void *context, const char *name, const char *summary) {
+    (void)summary;
+    offer(context, text_from(name), "");
+}
+
 static void complete_help(Search *search, Text before) {
     (void)before;
+    help_each_name(offer_topic, search);
     offer_names(search, NULL, MECHA_NAMES_CALLED, TEXT(""), "");
     offer_names(search, NULL, MECHA_NAMES_CONFIGS, TEXT(""), "");
 }
