@@ -384,15 +384,32 @@ START_TEST(every_module_of_flux_finds_its_rows) {
 }
 END_TEST
 
+/* Whatever the architecture is: what a join or a lower rank is of tells. */
+START_TEST(networks_of_transformers_are_joined_and_truncated) {
+    char *networks = realpath(CASES, NULL);
+    char script[4000];
+    snprintf(script, sizeof script,
+             "echo 'join_loras(model(\"%s/flux-lora-lora.safetensors\"), "
+             "model(\"%s/flux-lora-lora_without_alpha.safetensors\"))' > join.mecha && "
+             "echo 'truncate_lora(model(\"%s/sd3-lora-lora.safetensors\"), 1)' > cut.mecha && "
+             "for plan in join cut; do \"$MECHA\" run -q $plan.mecha -o out.safetensors && "
+             "\"$MECHA\" info out.safetensors | grep -o 'LoRA, rank.*  '; done | tr -s ' '",
+             networks, networks, networks);
+    expect_script(script, "LoRA, rank 3, alpha 3 \nLoRA, rank 1, alpha 1 \n");
+    free(networks);
+}
+END_TEST
+
 Suite *networks_suite(void) {
     Suite *suite = suite_create("networks");
     TCase *tests = tcase_create("networks");
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 300);
     tcase_add_test(tests, a_lora_gives_the_same_bytes_however_it_is_computed);
     tcase_add_test(tests, what_a_lora_does_not_touch_is_copied);
     tcase_add_test(tests, networks_add_what_their_formulas_say);
     tcase_add_test(tests, what_depends_on_the_base_asks_for_it);
     tcase_add_test(tests, every_module_of_flux_finds_its_rows);
+    tcase_add_test(tests, networks_of_transformers_are_joined_and_truncated);
     tcase_add_test(tests, a_result_tells_which_model_a_network_was_for);
     tcase_add_test(tests, an_adapter_has_its_settings_beside_it);
     suite_add_tcase(suite, tests);
