@@ -44,6 +44,16 @@ typedef struct ModuleNaming {
     HashIndex index;
 } ModuleNaming;
 
+/* What rules most names out before any form is tried: how names of the network begin and end. */
+typedef struct NetworkSieve {
+    struct {
+        bool any, is[256];
+    } letters[2];       /* first ones: of names with any end, and of those with one of ENDS */
+    VECTOR(Text) ends;  /* that begin with a dot, each once */
+    HashIndex index;    /* of them */
+    uint32_t most_dots; /* in one of them */
+} NetworkSieve;
+
 typedef struct Network {
     const Config *base; /* NULL: modules of any name, of any model */
     const NetworkKey *keys;
@@ -51,6 +61,7 @@ typedef struct Network {
     NetworkModule *modules;
     uint32_t n_modules;
     VECTOR(ModuleNaming) namings;
+    NetworkSieve sieve;
     VECTOR(NetworkKey) collected; /* while the config is read */
 } Network;
 

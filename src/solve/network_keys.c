@@ -19,6 +19,8 @@ void network_free(Network *network) {
         index_free(&network->namings.items[i].index);
     }
     vector_free(&network->namings);
+    vector_free(&network->sieve.ends);
+    index_free(&network->sieve.index);
     vector_free(&network->collected);
 }
 
@@ -116,10 +118,62 @@ static bool name_modules(Arena *arena, Diags *diags, const Config *config, Modul
     return ok;
 }
 
+/* ---- the sieve ---- */
+
+static bool same_end(const void *context, const void *wanted, uint32_t item) {
+    const NetworkSieve *sieve = context;
+    return text_equal(sieve->ends.items[item], *(const Text *)wanted);
+}
+
+static bool has_end(const NetworkSieve *sieve, Text end) {
+    return index_find(&sieve->index, text_hash(end), same_end, sieve, &end) != INDEX_NONE;
+}
+
+static void add_end(NetworkSieve *sieve, Text end) {
+    uint32_t dots = 0;
+    for (size_t i = 0; i < end.size; i++)
+        dots += end.data[i] == '.';
+    sieve->most_dots = dots > sieve->most_dots ? dots : sieve->most_dots;
+    if (!has_end(sieve, end)) {
+        index_add(&sieve->index, text_hash(end), (uint32_t)sieve->ends.count);
+        vector_push(&sieve->ends, end);
+    }
+}
+
+static void sieve_add(NetworkSieve *sieve, const NetworkForm *form) {
+    bool dotted = form->after.size > 0 && form->after.data[0] == '.';
+    if (dotted)
+        add_end(sieve, form->after);
+    if (form->before.size > 0)
+        sieve->letters[dotted].is[(unsigned char)form->before.data[0]] = true;
+    else
+        sieve->letters[dotted].any = true;
+}
+
+static bool may_begin(const NetworkSieve *sieve, bool dotted, Text name) {
+    return sieve->letters[dotted].any || sieve->letters[dotted].is[(unsigned char)name.data[0]];
+}
+
+/* Whether some form may fit the name, which is not empty. */
+static bool sieve_passes(const NetworkSieve *sieve, Text name) {
+    uint32_t dots = may_begin(sieve, true, name) ? 0 : sieve->most_dots;
+    for (size_t i = name.size; i-- > 0 && dots < sieve->most_dots;) {
+        if (name.data[i] != '.')
+            continue;
+        dots++;
+        if (has_end(sieve, (Text){name.data + i, name.size - i}))
+            return true;
+    }
+    return may_begin(sieve, false, name);
+}
+
 bool network_finish(Arena *arena, Diags *diags, const Config *config) {
     Network *network = config->parts->network;
     network->n_keys = (uint32_t)network->collected.count;
     network->keys = network->collected.items;
+    for (uint32_t i = 0; i < network->n_keys; i++)
+        for (uint32_t f = 0; f < network->keys[i].n_forms; f++)
+            sieve_add(&network->sieve, &network->keys[i].forms[f]);
     if (network->base == NULL)
         return true;
     const Config *base = network->base;
@@ -163,7 +217,8 @@ static bool match_form(const Network *network, Text name, NetworkMatch *match) {
 }
 
 static bool match_name(const Network *network, Text name, NetworkMatch *match) {
-    for (uint32_t i = 0; i < network->n_keys; i++) {
+    bool possible = name.size > 0 && sieve_passes(&network->sieve, name);
+    for (uint32_t i = 0; i < network->n_keys && possible; i++) {
         match->key = &network->keys[i];
         for (uint32_t f = 0; f < match->key->n_forms; f++) {
             match->form = &match->key->forms[f];
