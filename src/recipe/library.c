@@ -84,6 +84,13 @@ Library *library_new(Arena *arena, Diags *diags) {
     return library;
 }
 
+bool library_is_standard(const Library *library, const Scope *scope) {
+    for (unsigned i = 0; i < n_stdlib_files; i++)
+        if (library->files[i] == scope)
+            return true;
+    return false;
+}
+
 void library_free(Library *library) {
     names_free(&library->spaces);
     index_free(&library->entries);

@@ -37,6 +37,8 @@ typedef struct Library Library;
 
 Library *library_new(Arena *arena, Diags *diags);
 void library_free(Library *library); /* what is not in the arena */
+/* Whether a file is one of the standard library's. */
+bool library_is_standard(const Library *library, const Scope *scope);
 
 /* Collects the methods, functions and configs of a parsed file, reporting what is wrong with their
  * signatures. */

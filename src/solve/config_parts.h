@@ -40,6 +40,7 @@ typedef struct ModuleName {
 
 typedef struct ModuleNaming {
     Text dots;
+    bool made;                /* the rest is, when the first name is looked up */
     VECTOR(ModuleName) names; /* the first of each module is that of its key, in order */
     HashIndex index;
 } ModuleNaming;
@@ -55,13 +56,18 @@ typedef struct NetworkSieve {
 } NetworkSieve;
 
 typedef struct Network {
-    const Config *base; /* NULL: modules of any name, of any model */
+    Text base_name;     /* empty: modules of any name, of any model */
+    const Config *base; /* NULL there, and until a module is looked up */
     const NetworkKey *keys;
     uint32_t n_keys;
     NetworkModule *modules;
     uint32_t n_modules;
     VECTOR(ModuleNaming) namings;
     NetworkSieve sieve;
+    Configs *configs;
+    Diags *diags;
+    const Config *config; /* its own */
+    bool opened;
     VECTOR(NetworkKey) collected; /* while the config is read */
 } Network;
 
@@ -85,13 +91,14 @@ bool config_add_name(struct ConfigParts *parts, Text name, KeyId key);
 bool config_read(Arena *arena, Diags *diags, Configs *configs, const Definition *definition,
                  Config *config);
 
-/* A network for BASE without keys yet. */
-Network *network_new(Arena *arena, const Config *base);
+/* A network for the config BASE, or empty, without keys yet. */
+Network *network_new(Arena *arena, Text base);
 void network_free(Network *network); /* what is not in the arena; NULL: nothing */
 /* Adds a key whose names have a module marked in them; false where they have none. */
 bool network_add_key(Arena *arena, Network *network, ModuleKind modules, const ConfigKey *key);
-/* To be called when all keys are there: names the modules. */
-bool network_finish(Arena *arena, Diags *diags, const Config *config);
+/* To be called when all keys are there. The base is read, and what is wrong with it said, AT_ONCE
+ * or when a module is looked up. False after errors. */
+bool network_finish(Configs *configs, Diags *diags, const Config *config, bool at_once);
 /* The key of that name, brought into being where it is not there; INDEX_NONE: there is none. */
 KeyId network_key(Arena *arena, const Config *config, Text name);
 /* Whether NAME is that of a key, in being or not. */

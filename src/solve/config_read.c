@@ -179,26 +179,23 @@ static void read_component(Reader *reader, const Ast *item, Place place) {
 }
 
 /* What `modules("sdxl-kohya")` names; false where CALL is no such call. */
-static bool read_base(Reader *reader, const Ast *call, const Config **base) {
+static bool read_base(Reader *reader, const Ast *call, Text *base) {
     static const char *const functions[] = {[MODULE_MATRIX] = "modules", [MODULE_VECTOR] = "norms"};
     bool known = false;
     for (int kind = 0; kind < 2 && !known && call->a->kind == AST_NAME; kind++) {
         known = text_equal(call->a->text, text_from(functions[kind]));
         reader->modules = (ModuleKind)kind;
     }
-    *base = NULL;
+    *base = TEXT("");
     if (!known || call->n_items == 0)
         return known;
     Datum name = structure_evaluate(&reader->structure, call->items[0]->a);
     if (call->n_items > 1 || name.kind != DATUM_TEXT)
         return false;
-    *base = configs_find(reader->configs, name.text);
-    if (*base == NULL) {
+    *base = name.text;
+    if (!configs_has(reader->configs, name.text)) {
         reader->structure.failed = true;
         configs_unknown(reader->configs, name.text, call->items[0]->span);
-    } else if (config_is_network(*base)) {
-        structure_fail(&reader->structure, call->span, "'%.*s' has no modules of its own",
-                       TEXT_ARG(name.text));
     }
     return true;
 }
@@ -206,13 +203,13 @@ static bool read_base(Reader *reader, const Ast *call, const Config **base) {
 /* for module in modules("sdxl-kohya"): the body is read once, for a module that stands for all of
  * the other config's; without a config, for those of any model. */
 static void read_network(Reader *reader, const Ast *item, Place place) {
-    const Config *base;
+    Text base;
     const Network *other = reader->parts->network;
     bool read = read_base(reader, item->a, &base);
     if (reader->structure.failed)
         return;
     if (!read || reader->in_network || reader->structure.depth > 0 ||
-        (other != NULL && other->base != base)) {
+        (other != NULL && !text_equal(other->base_name, base))) {
         structure_fail(&reader->structure, item->a->span,
                        "'modules' and 'norms' take the name of a config, one for all of a config's "
                        "loops");

@@ -97,9 +97,11 @@ static bool read_entry(Configs *configs, Entry *entry) {
     entry->reading = true;
     bool ok = config_read(configs->arena, configs->diags, configs, entry->definition, config) &&
               index_keys(configs, config);
+    if (ok && config->parts->network != NULL)
+        ok = network_finish(configs, configs->diags, config,
+                            !library_is_standard(configs->library, entry->definition->scope));
     entry->reading = false;
-    return ok && (config->parts->network == NULL ||
-                  network_finish(configs->arena, configs->diags, config));
+    return ok;
 }
 
 static const Config *entry_config(Configs *configs, Entry *entry) {
@@ -138,6 +140,12 @@ const Config *configs_find(Configs *configs, Text name) {
         entry = find_entry(configs, name);
     }
     return entry != NULL ? entry_config(configs, entry) : NULL;
+}
+
+bool configs_has(Configs *configs, Text name) {
+    if (find_entry(configs, name) == NULL)
+        list_entries(configs);
+    return find_entry(configs, name) != NULL;
 }
 
 void configs_unknown(Configs *configs, Text name, Span span) {

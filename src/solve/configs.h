@@ -44,6 +44,8 @@ Arena *configs_arena(const Configs *configs);
 
 /* The config of that name; NULL where there is none, or after an error in its text. */
 const Config *configs_find(Configs *configs, Text name);
+/* Whether there is one, which is not read for this. */
+bool configs_has(Configs *configs, Text name);
 /* Says that there is no config of that name, and which one may have been meant. */
 void configs_unknown(Configs *configs, Text name, Span span);
 

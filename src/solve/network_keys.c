@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-Network *network_new(Arena *arena, const Config *base) {
+Network *network_new(Arena *arena, Text base) {
     Network *network = arena_new(arena, Network);
-    network->base = base;
+    network->base_name = base;
     return network;
 }
 
@@ -90,14 +90,14 @@ static const ConfigKey *module_base(const Network *network, uint32_t module) {
 }
 
 /* Two weights may not have one name: what is for either would be a guess. */
-static bool add_module_name(Arena *arena, Diags *diags, const Config *config, ModuleNaming *naming,
-                            uint32_t module, Text key) {
-    const Network *network = config->parts->network;
-    Text name = structure_undot(arena, without_weight(key), naming->dots);
+static bool add_module_name(const Network *network, ModuleNaming *naming, uint32_t module,
+                            Text key) {
+    Text name = structure_undot(configs_arena(network->configs), without_weight(key), naming->dots);
     uint32_t other = find_module(naming, name);
     if (other != INDEX_NONE && other != module) {
-        diag_error(diags, config->span, "'%.*s' is the name of two modules: of '%.*s' and '%.*s'",
-                   TEXT_ARG(name), TEXT_ARG(module_base(network, other)->name),
+        diag_error(network->diags, network->config->span,
+                   "'%.*s' is the name of two modules: of '%.*s' and '%.*s'", TEXT_ARG(name),
+                   TEXT_ARG(module_base(network, other)->name),
                    TEXT_ARG(module_base(network, module)->name));
         return false;
     }
@@ -106,16 +106,22 @@ static bool add_module_name(Arena *arena, Diags *diags, const Config *config, Mo
     return true;
 }
 
-static bool name_modules(Arena *arena, Diags *diags, const Config *config, ModuleNaming *naming) {
-    const Network *network = config->parts->network;
+static void name_modules(const Network *network, ModuleNaming *naming) {
     bool ok = true;
     for (uint32_t m = 0; m < network->n_modules && ok; m++)
-        ok = add_module_name(arena, diags, config, naming, m, module_base(network, m)->name);
+        ok = add_module_name(network, naming, m, module_base(network, m)->name);
     for (uint32_t m = 0; m < network->n_modules && ok; m++)
         for (uint32_t i = 0; i < module_base(network, m)->n_aliases && ok; i++)
-            ok = add_module_name(arena, diags, config, naming, m,
-                                 module_base(network, m)->aliases[i]);
-    return ok;
+            ok = add_module_name(network, naming, m, module_base(network, m)->aliases[i]);
+}
+
+/* There are many namings, of which a recipe meets few. */
+static const ModuleNaming *find_names(const Network *network, uint32_t naming) {
+    ModuleNaming *found = &network->namings.items[naming];
+    if (!found->made)
+        name_modules(network, found);
+    found->made = true;
+    return found;
 }
 
 /* ---- the sieve ---- */
@@ -167,28 +173,53 @@ static bool sieve_passes(const NetworkSieve *sieve, Text name) {
     return may_begin(sieve, false, name);
 }
 
-bool network_finish(Arena *arena, Diags *diags, const Config *config) {
-    Network *network = config->parts->network;
-    network->n_keys = (uint32_t)network->collected.count;
-    network->keys = network->collected.items;
-    for (uint32_t i = 0; i < network->n_keys; i++)
-        for (uint32_t f = 0; f < network->keys[i].n_forms; f++)
-            sieve_add(&network->sieve, &network->keys[i].forms[f]);
-    if (network->base == NULL)
-        return true;
+static void read_modules(Network *network) {
     const Config *base = network->base;
-    network->modules = arena_array(arena, NetworkModule, base->n_keys + 1);
+    network->modules =
+        arena_array(configs_arena(network->configs), NetworkModule, base->n_keys + 1);
     for (KeyId key = 0; key < base->n_keys; key++) {
         ModuleKind kind;
         if (is_module(&base->keys[key], &kind))
             network->modules[network->n_modules++] = (NetworkModule){kind, key};
     }
-    bool ok = true;
-    for (size_t i = 0; i < network->namings.count && ok; i++)
-        ok = name_modules(arena, diags, config, &network->namings.items[i]);
-    ((Config *)config)->components = base->components;
-    ((Config *)config)->n_components = base->n_components;
-    return ok;
+    ((Config *)network->config)->components = base->components;
+    ((Config *)network->config)->n_components = base->n_components;
+}
+
+/* Most networks are out of the question before their base has to be read. */
+static void open_base(const Network *closed) {
+    Network *network = closed->config->parts->network;
+    if (network->opened || network->base_name.size == 0)
+        return;
+    network->opened = true;
+    const Config *base = configs_find(network->configs, network->base_name);
+    if (base == NULL)
+        configs_unknown(network->configs, network->base_name, network->config->span);
+    else if (config_is_network(base))
+        diag_error(network->diags, network->config->span, "'%.*s' has no modules of its own",
+                   TEXT_ARG(network->base_name));
+    else
+        network->base = base;
+    if (network->base != NULL)
+        read_modules(network);
+}
+
+bool network_finish(Configs *configs, Diags *diags, const Config *config, bool at_once) {
+    Network *network = config->parts->network;
+    size_t errors = diag_errors(diags);
+    network->configs = configs;
+    network->diags = diags;
+    network->config = config;
+    network->n_keys = (uint32_t)network->collected.count;
+    network->keys = network->collected.items;
+    for (uint32_t i = 0; i < network->n_keys; i++)
+        for (uint32_t f = 0; f < network->keys[i].n_forms; f++)
+            sieve_add(&network->sieve, &network->keys[i].forms[f]);
+    if (at_once)
+        open_base(network);
+    for (uint32_t i = 0; i < network->namings.count && at_once; i++)
+        find_names(network, i);
+    return diag_errors(diags) == errors;
 }
 
 /* ---- keys ---- */
@@ -209,9 +240,10 @@ static bool match_form(const Network *network, Text name, NetworkMatch *match) {
     match->name =
         (Text){name.data + form->before.size, name.size - form->before.size - form->after.size};
     match->module = INDEX_NONE;
-    if (network->base == NULL)
+    if (network->base_name.size == 0)
         return true;
-    match->module = find_module(&network->namings.items[form->naming], match->name);
+    open_base(network);
+    match->module = find_module(find_names(network, form->naming), match->name);
     return match->module != INDEX_NONE &&
            network->modules[match->module].kind == match->key->modules;
 }
@@ -248,11 +280,11 @@ static void list_names(Arena *arena, const Network *network, const NetworkMatch 
                        NameList *out) {
     for (uint32_t f = 0; f < match->key->n_forms; f++) {
         const NetworkForm *form = &match->key->forms[f];
-        const ModuleNaming *naming = &network->namings.items[form->naming];
         if (match->module == INDEX_NONE) {
             vector_push(&out->items, form_name(arena, form, match->name));
             continue;
         }
+        const ModuleNaming *naming = find_names(network, form->naming);
         vector_push(&out->items, form_name(arena, form, naming->names.items[match->module].text));
         for (size_t i = network->n_modules; i < naming->names.count; i++)
             if (naming->names.items[i].module == match->module)
@@ -292,10 +324,12 @@ KeyId network_key(Arena *arena, const Config *config, Text name) {
 void config_complete(Configs *configs, const Config *config) {
     const Network *network = config->parts->network;
     Arena *arena = configs_arena(configs);
+    if (network != NULL)
+        open_base(network);
     for (uint32_t m = 0; network != NULL && m < network->n_modules; m++)
         for (uint32_t i = 0; i < network->n_keys; i++) {
             const NetworkForm *form = &network->keys[i].forms[0];
-            Text module = network->namings.items[form->naming].names.items[m].text;
+            Text module = find_names(network, form->naming)->names.items[m].text;
             if (network->modules[m].kind == network->keys[i].modules &&
                 config_met(config, form_name(arena, form, module)) == INDEX_NONE)
                 add_key(arena, config, &(NetworkMatch){&network->keys[i], form, module, m});
