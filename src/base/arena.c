@@ -134,7 +134,7 @@ void *arena_alloc(Arena *arena, size_t size) {
         arena->chunk->older = chunk_init(own, size, arena->chunk->older);
         return own->data;
     }
-    if ((size_t)(arena->end - arena->next) < size)
+    if (arena->chunk == NULL || (size_t)(arena->end - arena->next) < size)
         open_window(arena, size);
     void *data = arena->next;
     arena->next += size;
