@@ -3,6 +3,7 @@
  *     FAULT_CALL=malloc|mmap|pthread_create   which calls are counted (malloc: all that allocate)
  *     FAULT_AT=N                              the first to fail, from 1
  *     FAULT_EVER=1                            and all that follow
+ *     FAULT_FROM=NAME                         nothing is counted before a library of that name is opened
  *     FAULT_MARK=FILE                         is made when a call has failed
  *     FAULT_SHORT=1                           every write is cut to at most 7 bytes
  */
@@ -20,7 +21,7 @@
 
 enum { SHORT_WRITE = 7 };
 
-static const char *call;
+static const char *call, *awaited;
 static long first;
 static bool ever;
 static bool cut;
@@ -31,6 +32,7 @@ __attribute__((constructor)) static void begin(void) {
     first = at != NULL ? atol(at) : 0;
     ever = getenv("FAULT_EVER") != NULL;
     cut = getenv("FAULT_SHORT") != NULL;
+    awaited = getenv("FAULT_FROM");
     call = getenv("FAULT_CALL"); /* the last: from here on calls are counted */
 }
 
@@ -42,7 +44,7 @@ static void mark(void) {
 }
 
 static bool fails(const char *name, int error) {
-    if (call == NULL || strcmp(call, name) != 0)
+    if (call == NULL || awaited != NULL || strcmp(call, name) != 0)
         return false;
     long number = atomic_fetch_add(&count, 1) + 1;
     if (number != first && !(ever && number > first))
@@ -80,6 +82,15 @@ void *mmap(void *address, size_t size, int protection, int flags, int file, off_
         *(void **)&real = dlsym(RTLD_NEXT, "mmap");
     return fails("mmap", ENOMEM) ? MAP_FAILED
                                  : real(address, size, protection, flags, file, offset);
+}
+
+void *dlopen(const char *name, int mode) {
+    static void *(*real)(const char *, int);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "dlopen");
+    if (awaited != NULL && name != NULL && strstr(name, awaited) != NULL)
+        awaited = NULL;
+    return real(name, mode);
 }
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
