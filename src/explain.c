@@ -2,6 +2,7 @@
 #include "explain.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What a merge that waits for memory or disk moves in a second, to tell how long one may take. */
 static const double bytes_in_a_second = 2e9;
@@ -23,14 +24,32 @@ static uint64_t *bytes_by_input(Engine *engine) {
     return bytes;
 }
 
-static uint64_t output_bytes(const Output *output) {
+/* By dtype; all together are returned. */
+static uint64_t output_bytes(const Output *output, uint64_t by_dtype[DTYPE_COUNT]) {
     uint64_t bytes = 0;
+    memset(by_dtype, 0, DTYPE_COUNT * sizeof *by_dtype);
     for (uint32_t i = 0; i < output->n_tensors; i++) {
         uint64_t size = 0;
         dtype_bytes(output->tensors[i].dtype, shape_count(&output->tensors[i].shape), &size);
+        by_dtype[output->tensors[i].dtype] += size;
         bytes += size;
     }
     return bytes;
+}
+
+static void add_output(Builder *out, const Output *output) {
+    uint64_t by_dtype[DTYPE_COUNT];
+    bool first = true;
+    builder_format(out, ": %u key%s, ", output->n_tensors, output->n_tensors == 1 ? "" : "s");
+    uint64_t bytes = output_bytes(output, by_dtype);
+    builder_bytes(out, bytes);
+    for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+        if (by_dtype[dtype] == 0 || by_dtype[dtype] == bytes)
+            continue;
+        builder_format(out, "%s%.*s ", first ? ": " : ", ", TEXT_ARG(dtype_info[dtype].name));
+        builder_bytes(out, by_dtype[dtype]);
+        first = false;
+    }
 }
 
 static double seconds(const ScheduleFigures *figures) {
@@ -56,8 +75,7 @@ static void add_files(Engine *engine, Builder *out) {
         const Output *output = &engine->plan->outputs[i];
         builder_format(out, "%-16s", i == 0 ? "output" : "");
         add_path(out, engine->recipe->outputs[i].path);
-        builder_format(out, ": %u key%s, ", output->n_tensors, output->n_tensors == 1 ? "" : "s");
-        builder_bytes(out, output_bytes(output));
+        add_output(out, output);
         builder_char(out, '\n');
     }
     for (uint32_t i = 0; i < engine->solved->n_inputs; i++) {
@@ -87,6 +105,21 @@ void mecha_explain(Engine *engine, Builder *out) {
     explain_passes(engine, out);
 }
 
+static void add_json_output(Builder *out, const Output *output) {
+    uint64_t by_dtype[DTYPE_COUNT];
+    bool first = true;
+    builder_format(out, ", \"keys\": %u, \"bytes\": %llu, \"dtypes\": {", output->n_tensors,
+                   (unsigned long long)output_bytes(output, by_dtype));
+    for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+        if (by_dtype[dtype] == 0)
+            continue;
+        builder_format(out, "%s\"%.*s\": %llu", first ? "" : ", ", TEXT_ARG(dtype_info[dtype].name),
+                       (unsigned long long)by_dtype[dtype]);
+        first = false;
+    }
+    builder_add(out, TEXT("}}"));
+}
+
 static void add_json_files(Engine *engine, Builder *out) {
     const uint64_t *bytes = bytes_by_input(engine);
     builder_add(out, TEXT("\"outputs\": ["));
@@ -94,8 +127,7 @@ static void add_json_files(Engine *engine, Builder *out) {
         const Output *output = &engine->plan->outputs[i];
         builder_add(out, i > 0 ? TEXT(", {\"path\": ") : TEXT("{\"path\": "));
         builder_json(out, engine->recipe->outputs[i].path);
-        builder_format(out, ", \"keys\": %u, \"bytes\": %llu}", output->n_tensors,
-                       (unsigned long long)output_bytes(output));
+        add_json_output(out, output);
     }
     builder_add(out, TEXT("], \"inputs\": ["));
     for (uint32_t i = 0; i < engine->solved->n_inputs; i++) {

@@ -368,7 +368,8 @@ static SpellOptions options_said(Engine *engine, uint32_t i) {
     const RecipeOutput *compute = NULL;
     saved_compute(engine, &compute);
     return (SpellOptions){
-        .dtype = made_with(output->dtype, options->dtype, TEXT("auto")),
+        .dtype = output->dtypes.count > 0 ? TEXT("")
+                                          : made_with(output->dtype, options->dtype, TEXT("auto")),
         .space = made_with(output->space, options->space, TEXT("weight")),
         .compute =
             made_with(compute != NULL ? compute->compute : TEXT(""), options->compute, TEXT("f32")),
@@ -615,6 +616,13 @@ bool mecha_compile(Engine *engine, Builder *out) {
         diag_error(engine->diags, SPAN_NONE,
                    "an instruction list has one result, but the recipe saves %u",
                    engine->recipe->n_outputs);
+        return false;
+    }
+    const RecipeOutput *output = &engine->recipe->outputs[0];
+    if (output->dtypes.count > 0) {
+        diag_error(engine->diags, output->dtype_span,
+                   "dtypes by key cannot be said in an instruction list");
+        diag_hint(engine->diags, "leave them out, and give one for all when it runs: --dtype NAME");
         return false;
     }
     if (write_list(engine, 0, out, &culprit))

@@ -328,6 +328,8 @@ static const struct {
      "^^^^ 'm' is a method of your own, and a list holds no definitions"},
     {"save a to \"1.safetensors\"\nsave b to \"2.safetensors\"",
      "error: an instruction list has one result, but the recipe saves 2", ""},
+    {"save a, dtype = { \"x\": f32, \"*\": bf16 }",
+     "3:17: error: dtypes by key cannot be said in an instruction list", "--dtype NAME"},
 };
 
 START_TEST(compile_names_what_has_no_equivalent) {

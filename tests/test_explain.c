@@ -54,6 +54,13 @@ START_TEST(what_is_shared_and_what_is_not_needed) {
 }
 END_TEST
 
+START_TEST(dtypes_are_told_where_they_differ) {
+    expect_plan(MODELS "save (a + b) / 2 to \"o\", dtype = { \"x.1\": bf16, \"*\": auto }\n",
+                "\noutput          o: 2 keys, 22 B: bf16 10 B, f32 12 B\n");
+    expect_plan(MODELS "save a to \"o\", dtype = bf16\n", "\noutput          o: 2 keys, 16 B\n");
+}
+END_TEST
+
 START_TEST(the_code_is_there_for_those_who_ask) {
     Run run = explain(MODELS "weighted_sum(a, b, 0.25)\n", "--verbose");
     ck_assert_ptr_nonnull(strstr(run.output, "\n2 keys like x.0\n"));
@@ -68,6 +75,7 @@ Suite *explain_suite(void) {
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, passes_are_told_in_the_recipe_s_terms);
     tcase_add_test(cases, what_is_shared_and_what_is_not_needed);
+    tcase_add_test(cases, dtypes_are_told_where_they_differ);
     tcase_add_test(cases, the_code_is_there_for_those_who_ask);
     suite_add_tcase(suite, cases);
     return suite;

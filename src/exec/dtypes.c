@@ -21,6 +21,20 @@ bool dtypes_wanted(Diags *diags, Span span, Text name, DType *dtype) {
     return false;
 }
 
+bool dtypes_of_output(Arena *arena, Diags *diags, const RecipeOutput *output, DType otherwise,
+                      OutputDTypes *dtypes) {
+    *dtypes = (OutputDTypes){.all = otherwise};
+    if (output->dtypes.count == 0)
+        return output->dtype.size == 0 ||
+               dtypes_wanted(diags, output->dtype_span, output->dtype, &dtypes->all);
+    DType *by_entry = arena_array(arena, DType, output->dtypes.count);
+    bool ok = true;
+    for (uint32_t i = 0; i < output->dtypes.count; i++)
+        ok &= dtypes_wanted(diags, output->dtypes.spans[i], output->dtypes.dtypes[i], &by_entry[i]);
+    dtypes->by_entry = by_entry;
+    return ok;
+}
+
 /* ---- what passes compute with ---- */
 
 static bool is_known(const Leaf *leaf) {

@@ -11,6 +11,21 @@
  * after an error. */
 bool dtypes_wanted(Diags *diags, Span span, Text name, DType *dtype);
 
+/* What the tensors of an output are stored as. */
+typedef struct OutputDTypes {
+    DType all;             /* DTYPE_NONE: as they are */
+    const DType *by_entry; /* of the output's map of dtypes; NULL where it has none */
+} OutputDTypes;
+
+/* OTHERWISE is for outputs that say nothing themselves. False after an error. */
+bool dtypes_of_output(Arena *arena, Diags *diags, const RecipeOutput *output, DType otherwise,
+                      OutputDTypes *dtypes);
+
+/* ENTRIES: by key, of the map. */
+static inline DType dtypes_of_key(const OutputDTypes *dtypes, const int32_t *entries, KeyId key) {
+    return dtypes->by_entry != NULL ? dtypes->by_entry[entries[key]] : dtypes->all;
+}
+
 /* Whether the passes for KEY compute only with leaves that can be; false after an error. */
 bool dtypes_check(Diags *diags, const Solved *solved, Text key, const KeyLeaves *leaves,
                   const PassList *passes);

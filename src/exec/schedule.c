@@ -10,6 +10,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+static const DType unwanted = (DType)(DTYPE_COUNT + 1);
+
 /* Keys that have one program. */
 typedef struct Class {
     uint32_t group;
@@ -19,7 +21,7 @@ typedef struct Class {
     uint32_t n_refuted;
     Assumption *checked; /* what its passes check, in order */
     uint32_t n_checked;
-    const bool *wanted; /* by output of the group: whether the key is among its keys */
+    const DType *stored; /* by output of the group: see wishes_of */
     const PassList *passes;
     uint64_t identity; /* of the program */
     LowerRoot
@@ -52,6 +54,7 @@ struct Schedule {
     Diags *diags;
     const Solved *solved;
     ScheduleOptions options;
+    OutputDTypes *dtypes; /* by output */
     Group *groups;
     uint32_t n_groups;
     VECTOR(Class) classes;
@@ -101,7 +104,7 @@ static void make_groups(Schedule *schedule) {
 typedef struct WantedClass {
     uint32_t group;
     const KeyLeaves *leaves;
-    const bool *outputs;
+    const DType *stored;
     const Assumption *refuted;
     uint32_t n_refuted;
 } WantedClass;
@@ -118,17 +121,9 @@ static bool same_class(const void *context, const void *wanted, uint32_t item) {
     const WantedClass *want = wanted;
     const Class *class = &schedule->classes.items[item];
     return class->group == want->group && same_assumptions(class, want) &&
-           memcmp(class->wanted, want->outputs, schedule->groups[class->group].n_outputs) == 0 &&
+           memcmp(class->stored, want->stored,
+                  schedule->groups[class->group].n_outputs * sizeof *want->stored) == 0 &&
            leaves_equal(schedule->solved, &class->leaves, want->leaves, class->exact);
-}
-
-/* The dtype that an output's tensor is stored as. */
-static DType stored_dtype(const Schedule *schedule, uint32_t output, DType natural) {
-    Text name = schedule->solved->recipe->outputs[output].dtype;
-    if (name.size > 0 && !text_equal(name, TEXT("auto")))
-        return dtype_from_name(name);
-    return schedule->options.dtype != DTYPE_NONE && name.size == 0 ? schedule->options.dtype
-                                                                   : natural;
 }
 
 static uint64_t hash_of(uint64_t before, uint64_t next) {
@@ -160,7 +155,7 @@ static void optimise_class(Schedule *schedule, Class *class, Program *program,
     for (uint32_t i = 0; i < n_roots; i++) {
         if (!roots[i].present)
             continue;
-        DType stored = stored_dtype(schedule, group->outputs[i], roots[i].dtype);
+        DType stored = class->stored[i] != DTYPE_NONE ? class->stored[i] : roots[i].dtype;
         /* Asked for by name a dtype is a cast; integers that are kept round to nearest. */
         ValueId value = stored != roots[i].dtype ? program_quantise(program, roots[i].value, stored)
                                                  : roots[i].value;
@@ -196,7 +191,7 @@ static bool lower_class(Schedule *schedule, Class *class, Text key) {
     bool ok = lower(schedule->arena, schedule->diags, group->region, key, &class->leaves, &lowering,
                     program);
     for (uint32_t i = 0; i < group->n_outputs; i++)
-        class->roots[i].present &= class->wanted[i];
+        class->roots[i].present &= class->stored[i] != unwanted;
     if (ok) {
         optimise_class(schedule, class, program, &lowering);
         ok = dtypes_check(schedule->diags, schedule->solved, key, &class->leaves, class->passes);
@@ -206,13 +201,19 @@ static bool lower_class(Schedule *schedule, Class *class, Text key) {
     return ok;
 }
 
-/* Which outputs of its group a key is among the keys of. */
-static const bool *wanting_outputs(Schedule *schedule, const KeyTask *key) {
+/* What the tensors of a key are stored as, by output of its group; DTYPE_NONE: as they are,
+ * unwanted: the key is not among the output's. */
+static const DType *wishes_of(Schedule *schedule, const KeyTask *key) {
     const Group *group = &schedule->groups[key->group];
-    bool *wanted = arena_array(schedule->arena, bool, group->n_outputs);
-    for (uint32_t i = 0; i < group->n_outputs; i++)
-        wanted[i] = keys_have(schedule->solved->output_keys[group->outputs[i]], key->id);
-    return wanted;
+    const Solved *solved = schedule->solved;
+    DType *stored = arena_array(schedule->arena, DType, group->n_outputs);
+    for (uint32_t i = 0; i < group->n_outputs; i++) {
+        uint32_t output = group->outputs[i];
+        stored[i] = keys_have(solved->output_keys[output], key->id)
+                        ? dtypes_of_key(&schedule->dtypes[output], solved->dtypes[output], key->id)
+                        : unwanted;
+    }
+    return stored;
 }
 
 static void find_refuted(Schedule *schedule, const KeyTask *key, WantedClass *wanted) {
@@ -228,8 +229,8 @@ static void find_refuted(Schedule *schedule, const KeyTask *key, WantedClass *wa
 
 /* The class of a key by its leaves, made if it is new. */
 static const Class *find_class(Schedule *schedule, const KeyTask *key, const KeyLeaves *leaves) {
-    const bool *outputs = wanting_outputs(schedule, key);
-    WantedClass wanted = {key->group, leaves, outputs};
+    const DType *stored = wishes_of(schedule, key);
+    WantedClass wanted = {key->group, leaves, stored};
     find_refuted(schedule, key, &wanted);
     uint32_t found =
         index_find(&schedule->class_index, leaves->hash, same_class, schedule, &wanted);
@@ -237,7 +238,7 @@ static const Class *find_class(Schedule *schedule, const KeyTask *key, const Key
         return &schedule->classes.items[found];
     Class class = {.group = key->group,
                    .leaves = *leaves,
-                   .wanted = outputs,
+                   .stored = stored,
                    .refuted = wanted.refuted,
                    .n_refuted = wanted.n_refuted};
     class.leaves.items =
@@ -403,14 +404,14 @@ static void finish_outputs(Schedule *schedule) {
                                         .n_tensors = (uint32_t)schedule->tensors[i].count};
 }
 
-static bool check_dtypes(Schedule *schedule) {
+static bool find_dtypes(Schedule *schedule) {
     const Recipe *recipe = schedule->solved->recipe;
-    DType dtype;
+    schedule->dtypes = arena_array(schedule->arena, OutputDTypes, recipe->n_outputs + 1);
+    bool ok = true;
     for (uint32_t i = 0; i < recipe->n_outputs; i++)
-        if (!dtypes_wanted(schedule->diags, recipe->outputs[i].dtype_span, recipe->outputs[i].dtype,
-                           &dtype))
-            return false;
-    return true;
+        ok &= dtypes_of_output(schedule->arena, schedule->diags, &recipe->outputs[i],
+                               schedule->options.dtype, &schedule->dtypes[i]);
+    return ok;
 }
 
 Schedule *schedule_new(Arena *arena, Diags *diags, const Solved *solved,
@@ -419,7 +420,7 @@ Schedule *schedule_new(Arena *arena, Diags *diags, const Solved *solved,
     Schedule *schedule = arena_new(arena, Schedule);
     *schedule = (Schedule){.arena = arena, .diags = diags, .solved = solved, .options = *options};
     schedule->tensors = arena_alloc(arena, solved->recipe->n_outputs * sizeof *schedule->tensors);
-    if (check_dtypes(schedule)) {
+    if (find_dtypes(schedule)) {
         find_largest(schedule);
         make_groups(schedule);
         for (uint32_t g = 0; g < schedule->n_groups; g++)

@@ -34,9 +34,47 @@ static void read_metadata(const Frame *frame, const Ast *option, RecipeOutput *o
     }
 }
 
+/* A dtype may be named without quotes, where nothing else has its name. Empty for null. */
+static bool read_dtype_name(const Frame *frame, const Ast *value, Text *name) {
+    *name = value->text;
+    if (value->kind == AST_NAME && frame_find(frame->environment, value->text) == NULL)
+        return true;
+    NodeId id = elaborate_node(frame, value);
+    if (id == NODE_NONE)
+        return false;
+    const Node *node = node_of(frame, id);
+    *name = node->text;
+    if (node->kind == NODE_STRING || node->kind == NODE_NULL)
+        return true;
+    diag_error(frame->elaborator->diags, value->span, "a dtype is a name, such as \"bf16\"");
+    return false;
+}
+
+static void read_dtype_map(const Frame *frame, const Ast *map, DTypeMap *out) {
+    Arena *arena = frame->elaborator->arena;
+    MapEntry *keys = arena_array(arena, MapEntry, map->n_items + 1);
+    Text *dtypes = arena_array(arena, Text, map->n_items + 1);
+    Span *spans = arena_array(arena, Span, map->n_items + 1);
+    bool ok = true;
+    for (uint32_t i = 0; i < map->n_items; i++) {
+        keys[i] = elaborate_pattern(map->items[i]->a);
+        spans[i] = map->items[i]->b->span;
+        ok &= read_dtype_name(frame, map->items[i]->b, &dtypes[i]);
+        if (dtypes[i].size == 0)
+            dtypes[i] = TEXT("auto");
+    }
+    if (map->n_items == 0)
+        diag_error(frame->elaborator->diags, map->span, "this map of dtypes is empty");
+    if (ok)
+        *out = (DTypeMap){keys, dtypes, spans, map->n_items};
+}
+
 static void read_save_dtype(const Frame *frame, const Ast *option, RecipeOutput *output) {
-    language_text(frame, option, &output->dtype);
     output->dtype_span = option->a->span;
+    if (option->a->kind == AST_MAP)
+        read_dtype_map(frame, option->a, &output->dtypes);
+    else
+        read_dtype_name(frame, option->a, &output->dtype);
 }
 
 static void read_save_space(const Frame *frame, const Ast *option, RecipeOutput *output) {

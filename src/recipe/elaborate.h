@@ -113,6 +113,8 @@ Item frame_unknown(const Frame *frame, const Ast *ast, const char *what);
 Item elaborate_expression(const Frame *frame, const Ast *ast);
 /* The same where one node is wanted; NODE_NONE after an error. */
 NodeId elaborate_node(const Frame *frame, const Ast *ast);
+/* What an entry of a map is for: a string, a name or a range of names; the grammar knows no other. */
+MapEntry elaborate_pattern(const Ast *pattern);
 Item elaborate_name(const Frame *frame, const Ast *ast);
 /* The value of the last statement, if that is an expression. */
 Item elaborate_statements(const Frame *frame, Ast *const *statements, uint32_t n);

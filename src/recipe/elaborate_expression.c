@@ -60,8 +60,7 @@ static Item evaluate_comprehension(const Frame *frame, const Ast *ast) {
 
 /* ---- maps ---- */
 
-/* A string, a name or a range of names: the grammar knows no other. */
-static MapEntry read_pattern(const Ast *pattern) {
+MapEntry elaborate_pattern(const Ast *pattern) {
     MapEntry entry = {.first = pattern->text, .span = pattern->span};
     entry.kind = pattern->kind == AST_STRING ? ENTRY_GLOB : ENTRY_BLOCK;
     if (pattern->kind == AST_RANGE) {
@@ -77,7 +76,7 @@ static Item evaluate_map(const Frame *frame, const Ast *ast) {
     NodeId *values = arena_array(frame->elaborator->arena, NodeId, ast->n_items + 1);
     bool failed = false;
     for (uint32_t i = 0; i < ast->n_items; i++) {
-        entries[i] = read_pattern(ast->items[i]->a);
+        entries[i] = elaborate_pattern(ast->items[i]->a);
         values[i] = elaborate_node(frame, ast->items[i]->b);
         failed |= values[i] == NODE_NONE;
     }

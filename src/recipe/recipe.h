@@ -8,6 +8,14 @@ typedef struct MetadataPair {
     Text key, value;
 } MetadataPair;
 
+/* Dtypes of keys by pattern, as a map has values: the first one that matches a key holds. */
+typedef struct DTypeMap {
+    const MapEntry *keys;
+    const Text *dtypes; /* by entry; `auto`: as without */
+    const Span *spans;  /* by entry: of the dtype */
+    uint32_t count;
+} DTypeMap;
+
 /* A `save`, or the result of a recipe that has none. */
 typedef struct RecipeOutput {
     NodeId node;
@@ -16,6 +24,7 @@ typedef struct RecipeOutput {
     Span path_span;
     Text dtype, space; /* empty: as the command line says */
     Span dtype_span, space_span;
+    DTypeMap dtypes;     /* in place of `dtype` where there are any */
     uint64_t shard_size; /* 0: as the command line says */
     /* These hold for all outputs, which are computed together. */
     Text compute; /* empty: as the command line says */

@@ -132,26 +132,30 @@ static bool check_block(KeySolver *solver, const MapEntry *entry, Text name) {
     return false;
 }
 
-static void check_glob(KeySolver *solver, NodeId id, uint32_t i) {
-    const MapEntry *entry = &graph_node(solver->graph, id)->entries[i];
-    KeySet there = keys_set(solver, solver->there);
-    for (KeyId key = 0; key < solver->domain->n_keys; key++)
-        if (keys_have(there, key) && glob_matches(entry->first, solver->domain->keys[key]))
+static void check_glob(KeySolver *solver, const MapEntry *entry, KeySet there) {
+    const Domain *domain = solver->domain;
+    KeyId some = 0;
+    for (KeyId key = domain->n_keys; key-- > 0;) {
+        if (!keys_have(there, key))
+            continue;
+        if (glob_matches(entry->first, domain->keys[key]))
             return;
-    if (solver->domain->n_keys == 0)
+        some = key;
+    }
+    if (domain->n_keys == 0)
         return;
     diag_error(solver->diags, entry->span, "no key matches \"%.*s\"",
                TEXT_ARG(text_printable(solver->arena, entry->first)));
     diag_hint(solver->diags, "a key is, for instance, %.*s",
-              TEXT_ARG(text_printable(solver->arena, solver->domain->keys[0])));
+              TEXT_ARG(text_printable(solver->arena, domain->keys[some])));
 }
 
-static void check_patterns(KeySolver *solver, NodeId id) {
-    const Node *node = graph_node(solver->graph, id);
-    for (uint32_t i = 0; i < node->n_operands; i++) {
-        const MapEntry *entry = &node->entries[i];
+/* Every pattern is for one of the keys that are THERE. */
+static void check_patterns(KeySolver *solver, const MapEntry *entries, uint32_t n, KeySet there) {
+    for (uint32_t i = 0; i < n; i++) {
+        const MapEntry *entry = &entries[i];
         if (entry->kind == ENTRY_GLOB)
-            check_glob(solver, id, i);
+            check_glob(solver, entry, there);
         else if (entry->kind != ENTRY_KEY && check_block(solver, entry, entry->first) &&
                  entry->kind == ENTRY_RANGE && check_block(solver, entry, entry->last) &&
                  config_block(solver->domain->config, entry->first) >
@@ -161,22 +165,29 @@ static void check_patterns(KeySolver *solver, NodeId id) {
     }
 }
 
-/* Every key that USER has needs an entry of the map. */
-static void check_covered(KeySolver *solver, NodeId map, KeySet keys, NodeId user) {
-    const int32_t *entries = solver->solved->entries[map];
-    KeySet there = keys_set(solver, solver->there);
+/* Every one of KEYS that is THERE needs an entry of the map; false, after an error at SPAN, where
+ * one has none. */
+static bool check_covered(KeySolver *solver, const int32_t *entries, KeySet keys, KeySet there,
+                          Span span) {
     uint32_t n = 0;
     Text first = TEXT("");
     for (KeyId key = 0; key < solver->domain->n_keys; key++)
         if (keys_have(keys, key) && keys_have(there, key) && entries[key] < 0 && n++ == 0)
             first = solver->domain->keys[key];
     if (n == 0)
-        return;
-    diag_error(solver->diags, graph_node(solver->graph, map)->span,
+        return true;
+    diag_error(solver->diags, span,
                "this map has nothing for %u of the keys that it meets, such as '%.*s'", n,
                TEXT_ARG(text_printable(solver->arena, first)));
     diag_hint(solver->diags, "an entry for the rest: \"*\": …");
-    diag_note(solver->diags, graph_node(solver->graph, user)->span, "it meets them here");
+    return false;
+}
+
+void keys_check_dtypes(KeySolver *solver, uint32_t output) {
+    const RecipeOutput *saved = &solver->solved->recipe->outputs[output];
+    KeySet keys = solver->solved->output_keys[output];
+    check_patterns(solver, saved->dtypes.keys, saved->dtypes.count, keys);
+    check_covered(solver, solver->solved->dtypes[output], keys, keys, saved->dtype_span);
 }
 
 static bool fills_gaps(const Node *node) {
@@ -190,8 +201,11 @@ void keys_check_maps(KeySolver *solvers, Solved *solved, const SetId *sets) {
         const Node *node = graph_node(graph, id);
         if (!solved->reached[id])
             continue;
-        if (has_patterns(node))
-            check_patterns(&solvers[solved->domain_of[id]], id);
+        if (has_patterns(node)) {
+            KeySolver *solver = &solvers[solved->domain_of[id]];
+            check_patterns(solver, node->entries, node->n_operands,
+                           keys_set(solver, solver->there));
+        }
         for (uint32_t i = 0; i < node->n_operands && !fills_gaps(node); i++) {
             NodeId map = graph_operands(graph, id)[i];
             KeySolver *solver = &solvers[solved->domain_of[id]];
@@ -199,7 +213,9 @@ void keys_check_maps(KeySolver *solvers, Solved *solved, const SetId *sets) {
                 solved->domain_of[map] != solved->domain_of[id])
                 continue;
             covered[map] = true;
-            check_covered(solver, map, keys_set(solver, sets[id]), id);
+            if (!check_covered(solver, solved->entries[map], keys_set(solver, sets[id]),
+                               keys_set(solver, solver->there), graph_node(graph, map)->span))
+                diag_note(solver->diags, node->span, "it meets them here");
         }
     }
 }

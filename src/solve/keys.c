@@ -414,25 +414,24 @@ static bool entry_matches(const KeySolver *solver, const MapEntry *entry, KeyId 
     }
 }
 
-/* The first entry for each key. A dict of many keys is read off by name. */
-static void find_entries(KeySolver *solver, NodeId id) {
-    const Node *node = graph_node(solver->graph, id);
+/* The first entry for each key, or -1. A dict of many keys is read off by name. */
+static const int32_t *find_entries(const KeySolver *solver, const MapEntry *entries, uint32_t n) {
     uint32_t n_keys = solver->domain->n_keys;
-    int32_t *entries = arena_array(solver->arena, int32_t, n_keys + 1);
+    int32_t *found = arena_array(solver->arena, int32_t, n_keys + 1);
     for (KeyId key = 0; key < n_keys; key++)
-        entries[key] = -1;
-    for (uint32_t i = 0; i < node->n_operands; i++) {
-        if (node->entries[i].kind == ENTRY_KEY) {
-            KeyId key = domain_key(solver->domain, node->entries[i].first);
-            if (key != INDEX_NONE && entries[key] < 0)
-                entries[key] = (int32_t)i;
+        found[key] = -1;
+    for (uint32_t i = 0; i < n; i++) {
+        if (entries[i].kind == ENTRY_KEY) {
+            KeyId key = domain_key(solver->domain, entries[i].first);
+            if (key != INDEX_NONE && found[key] < 0)
+                found[key] = (int32_t)i;
             continue;
         }
         for (KeyId key = 0; key < n_keys; key++)
-            if (entries[key] < 0 && entry_matches(solver, &node->entries[i], key))
-                entries[key] = (int32_t)i;
+            if (found[key] < 0 && entry_matches(solver, &entries[i], key))
+                found[key] = (int32_t)i;
     }
-    solver->solved->entries[id] = entries;
+    return found;
 }
 
 static void check_output(const KeySolver *solver, const RecipeOutput *output, KeySet keys) {
@@ -470,9 +469,12 @@ static KeySolver *new_solvers(Arena *arena, Diags *diags, Solved *solved,
 }
 
 static void find_all_entries(KeySolver *solvers, Solved *solved) {
-    for (NodeId id = 0; id < graph_count(solved->recipe->graph); id++)
-        if (solved->reached[id] && graph_node(solved->recipe->graph, id)->kind == NODE_MAP)
-            find_entries(&solvers[solved->domain_of[id]], id);
+    for (NodeId id = 0; id < graph_count(solved->recipe->graph); id++) {
+        const Node *node = graph_node(solved->recipe->graph, id);
+        if (solved->reached[id] && node->kind == NODE_MAP)
+            solved->entries[id] =
+                find_entries(&solvers[solved->domain_of[id]], node->entries, node->n_operands);
+    }
 }
 
 /* What a network's keys are meant by is no part of a result. */
@@ -493,6 +495,11 @@ static void keep_outputs(KeySolver *solvers, Solved *solved, const SetId *sets) 
         KeySolver *solver = &solvers[solved->domain_of[node]];
         solved->output_keys[i] = keys_set(solver, without_settings(solver, sets[node]));
         check_output(solver, &solved->recipe->outputs[i], solved->output_keys[i]);
+        const DTypeMap *dtypes = &solved->recipe->outputs[i].dtypes;
+        if (dtypes->count == 0)
+            continue;
+        solved->dtypes[i] = find_entries(solver, dtypes->keys, dtypes->count);
+        keys_check_dtypes(solver, i);
     }
 }
 
@@ -505,6 +512,7 @@ bool solve_keys(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *
     solved->conversions = arena_array(arena, RuleTable, n + 1);
     solved->entries = arena_array(arena, const int32_t *, n + 1);
     solved->output_keys = arena_array(arena, KeySet, solved->recipe->n_outputs + 1);
+    solved->dtypes = arena_array(arena, const int32_t *, solved->recipe->n_outputs + 1);
     find_sets(solvers, solved, sets, arena);
     find_all_entries(solvers, solved);
     if (diag_errors(diags) == errors) {

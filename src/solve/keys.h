@@ -54,6 +54,9 @@ SetId keys_of_body(KeySolver *solver, const Method *method, const SetId *paramet
  * entry. SETS: by node. */
 void keys_check_maps(KeySolver *solvers, Solved *solved, const SetId *sets);
 
+/* The same for the map of dtypes that an output has, whose keys are known. */
+void keys_check_dtypes(KeySolver *solver, uint32_t output);
+
 /* Warns where a sum of a model and a difference lacks mandatory keys of the model that nothing
  * fills afterwards. SETS: by node. */
 void keys_warn_losses(KeySolver *solvers, Solved *solved, const SetId *sets);

@@ -48,6 +48,7 @@ typedef struct Solved {
     RuleTable *conversions;  /* by node that calls a conversion */
     bool has_unused;         /* keys of a network change nothing, and that was allowed */
     KeySet *output_keys;     /* by output of the recipe: those that it may have */
+    const int32_t **dtypes;  /* by output: for each key the entry of its map of dtypes, or NULL */
 } Solved;
 
 typedef struct SolveOptions {

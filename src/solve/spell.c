@@ -384,7 +384,20 @@ static void spell_option(Builder *out, const char *name, Text value) {
 
 static bool says_something(const SpellOptions *options, const RecipeOutput *output) {
     return options->dtype.size + options->space.size + options->compute.size > 0 ||
-           options->keep_non_finite || options->allow_unused || output->n_metadata > 0;
+           options->keep_non_finite || options->allow_unused || output->n_metadata > 0 ||
+           output->dtypes.count > 0;
+}
+
+static void spell_dtypes(Speller *speller, const DTypeMap *map) {
+    if (map->count == 0)
+        return;
+    speller->line.size = 0;
+    for (uint32_t i = 0; i < map->count; i++) {
+        builder_add(&speller->line, i > 0 ? TEXT(", ") : TEXT(""));
+        spell_entry(speller, &map->keys[i]);
+        spell_string(&speller->line, map->dtypes[i]);
+    }
+    builder_format(speller->out, ", dtype = { %.*s }", TEXT_ARG(builder_view(&speller->line)));
 }
 
 static void spell_metadata(Builder *out, const RecipeOutput *output) {
@@ -408,6 +421,7 @@ static void spell_result(Speller *speller, const RecipeOutput *output,
     builder_format(speller->out, "%s%.*s", save ? "save " : "",
                    TEXT_ARG(builder_view(&speller->line)));
     spell_option(speller->out, "dtype", options->dtype);
+    spell_dtypes(speller, &output->dtypes);
     spell_option(speller->out, "space", options->space);
     spell_option(speller->out, "compute", options->compute);
     builder_add(speller->out,
