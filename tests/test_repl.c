@@ -234,6 +234,34 @@ START_TEST(an_interrupt_keeps_the_session) {
 }
 END_TEST
 
+/* One that comes as soon as the prompt is seen, when nothing may wait for keys yet, counts too. */
+START_TEST(an_interrupt_is_never_lost) {
+    Terminal *terminal = talk();
+    for (int i = 0; i < 40; i++) {
+        char typed[32], shown[64], left[64];
+        snprintf(typed, sizeof typed, "x%d(\r", i);
+        snprintf(shown, sizeof shown, "mecha> x%d(\n   ...", i);
+        snprintf(left, sizeof left, "mecha> x%d(\n   ... ^C\nmecha>", i);
+        terminal_type(terminal, typed);
+        terminal_expect(terminal, shown);
+        terminal_type(terminal, "\003");
+        terminal_expect(terminal, left);
+    }
+    terminal_type(terminal, ":quit\r");
+    ck_assert_int_eq(terminal_close(terminal), 0);
+}
+END_TEST
+
+START_TEST(letters_have_several_bytes) {
+    Terminal *terminal = talk();
+    terminal_type(terminal,
+                  "a = 1 # h\303\251, \360\237\215\211, \377\rb = \"\303\251\303\251\b\"\rb\r");
+    terminal_expect(terminal, "mecha> b\n\"\303\251\"\nmecha>");
+    terminal_type(terminal, ":quit\r");
+    ck_assert_int_eq(terminal_close(terminal), 0);
+}
+END_TEST
+
 /* A method that takes its time. */
 #define SLOW                                                                                       \
     "method slow(a: S) -> S { repeat 2000 with x = a { next sin(x) * 0.5 + cos(x * 0.25) } }\r"
@@ -297,6 +325,8 @@ Suite *repl_suite(void) {
                                   an_error_does_not_end_it,
                                   tab_completes,
                                   an_interrupt_keeps_the_session,
+                                  an_interrupt_is_never_lost,
+                                  letters_have_several_bytes,
                                   an_interrupt_ends_what_runs,
                                   what_was_typed_is_remembered,
                                   help_tells_about_anything};

@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <histedit.h>
 #include <locale.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
+#include <wchar.h>
 
 enum { HISTORY_SIZE = 1000, LISTED = 200 };
 
@@ -19,6 +22,8 @@ struct LineReader {
     const char *prompt;
     CompleteLine *complete;
     void *context;
+    const volatile int *interrupted;
+    sigset_t outside;      /* the signals that are held back, but for the time that it waits */
     struct termios before; /* what the terminal was like */
 };
 
@@ -95,6 +100,36 @@ static unsigned char complete(EditLine *editor, int key) {
     return CC_REDISPLAY;
 }
 
+/* SIGINT comes while this waits, and at no other time of line_read: one that came between a look
+ * at the flag and the read would not be seen before the next key. */
+static bool wait_for_key(const LineReader *reader) {
+    struct pollfd keys = {.fd = STDIN_FILENO, .events = POLLIN};
+    int ready = -1;
+    while (!*reader->interrupted && ready < 0) {
+        ready = ppoll(&keys, 1, NULL, &reader->outside);
+        if (ready < 0 && errno != EINTR)
+            break;
+    }
+    return ready > 0;
+}
+
+/* As libedit's own: the number of characters read, which are of several bytes. */
+static int read_key(EditLine *editor, wchar_t *key) {
+    mbstate_t state = {0};
+    char byte;
+    while (wait_for_key(reader_of(editor))) {
+        ssize_t size = read(STDIN_FILENO, &byte, 1);
+        if (size <= 0)
+            return (int)size;
+        size_t used = mbrtowc(key, &byte, 1, &state);
+        if (used <= 1)
+            return 1;
+        if (used == (size_t)-1) /* no character: left out */
+            state = (mbstate_t){0};
+    }
+    return -1;
+}
+
 static void load_history(LineReader *reader) {
     HistEvent event;
     reader->history = history_init();
@@ -105,9 +140,11 @@ static void load_history(LineReader *reader) {
     el_set(reader->editor, EL_HIST, history, reader->history);
 }
 
-LineReader *line_open(const char *file, CompleteLine *complete_line, void *context) {
+LineReader *line_open(const char *file, CompleteLine *complete_line, void *context,
+                      const volatile int *interrupted) {
     LineReader *reader = memory_grow(NULL, sizeof *reader);
-    *reader = (LineReader){.file = file, .complete = complete_line, .context = context};
+    *reader = (LineReader){
+        .file = file, .complete = complete_line, .context = context, .interrupted = interrupted};
     setlocale(LC_CTYPE, "C.UTF-8");
     tcgetattr(STDIN_FILENO, &reader->before);
     reader->editor = el_init("mecha", stdin, stdout, stderr);
@@ -115,6 +152,7 @@ LineReader *line_open(const char *file, CompleteLine *complete_line, void *conte
      */
     el_set(reader->editor, EL_SETTY, "-x", "-echo", "-icanon", NULL);
     el_set(reader->editor, EL_CLIENTDATA, reader);
+    el_set(reader->editor, EL_GETCFN, read_key);
     el_set(reader->editor, EL_PROMPT, prompt_of);
     el_set(reader->editor, EL_EDITOR, "emacs");
     load_history(reader);
@@ -141,13 +179,22 @@ static void remember(LineReader *reader, const char *line) {
         history(reader->history, &event, H_SAVE, reader->file);
 }
 
+static const char *get_line(LineReader *reader, int *size) {
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &reader->outside);
+    const char *line = el_gets(reader->editor, size);
+    sigprocmask(SIG_SETMASK, &reader->outside, NULL);
+    return line;
+}
+
 LineStatus line_read(LineReader *reader, const char *prompt, Text *line) {
     int count = 0;
     reader->prompt = prompt;
-    errno = 0;
-    const char *read = el_gets(reader->editor, &count);
+    const char *read = get_line(reader, &count);
     if (read == NULL || count <= 0)
-        return count < 0 && errno == EINTR ? LINE_INTERRUPTED : LINE_END;
+        return *reader->interrupted ? LINE_INTERRUPTED : LINE_END;
     remember(reader, read);
     size_t size = (size_t)count;
     *line = (Text){read, size - (read[size - 1] == '\n')};

@@ -15,13 +15,16 @@ typedef struct Completions {
 
 typedef Completions CompleteLine(void *context, Text line);
 
-/* HISTORY: the file that keeps what was typed; may be NULL. */
-LineReader *line_open(const char *history, CompleteLine *complete, void *context);
+/* HISTORY: the file that keeps what was typed; may be NULL. INTERRUPTED: what the handler of SIGINT
+ * sets; a line that is being typed is given up then. */
+LineReader *line_open(const char *history, CompleteLine *complete, void *context,
+                      const volatile int *interrupted);
 void line_close(LineReader *reader);
 
 typedef enum LineStatus { LINE_READ, LINE_END, LINE_INTERRUPTED } LineStatus;
 
-/* Without its newline; good until the next call. */
+/* Without its newline; good until the next call. Interrupted at once where INTERRUPTED was set
+ * before. */
 LineStatus line_read(LineReader *reader, const char *prompt, Text *line);
 
 #endif

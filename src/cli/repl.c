@@ -3,7 +3,6 @@
 
 #include "cli/signals.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -119,14 +118,14 @@ static bool read_all(Session *session, Input *input) {
         LineStatus status = read_line(input, prompt, &line);
         if (status == LINE_END)
             break;
-        signals_caught();
         if (status == LINE_INTERRUPTED) {
             puts("^C");
             forget(&pending);
-            continue;
+        } else {
+            session->line++;
+            good = take_line(session, &pending, line);
         }
-        session->line++;
-        good = take_line(session, &pending, line);
+        signals_caught();
     }
     if (good && pending.text.size > 0)
         good = take_pending(session, &pending, true);
@@ -162,8 +161,9 @@ static bool talk(Session *session) {
     Input input = {0};
     if (session->interactive) {
         printf(greeting, mecha_version());
-        input.reader = line_open(history_file(&session->arena), repl_complete, &completion);
-        session->arguments->engine.interrupted = signals_catch();
+        const volatile int *interrupted = session->arguments->engine.interrupted = signals_catch();
+        input.reader =
+            line_open(history_file(&session->arena), repl_complete, &completion, interrupted);
     }
     bool good = read_all(session, &input);
     if (session->interactive) {
