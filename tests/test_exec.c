@@ -7,6 +7,7 @@
 #include "whole/matrix.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1092,6 +1093,60 @@ START_TEST(plans_of_many_tasks_need_no_order) {
 }
 END_TEST
 
+/* How many tasks are complete, but still hold their memory. Each waits there for one more than the
+ * budget allows, for as long as that would take to come. */
+typedef struct Crowd {
+    pthread_mutex_t lock;
+    pthread_cond_t came;
+    unsigned allowed, inside, most;
+} Crowd;
+
+enum { CROWD_WAITS = 40 * 1000 * 1000 }; /* nanoseconds */
+
+static void join_crowd(void *context, const Task *task) {
+    (void)task;
+    Crowd *crowd = context;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += CROWD_WAITS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&crowd->lock);
+    crowd->inside++;
+    crowd->most = crowd->inside > crowd->most ? crowd->inside : crowd->most;
+    pthread_cond_broadcast(&crowd->came);
+    int error = 0;
+    while (error == 0 && crowd->most <= crowd->allowed)
+        error = pthread_cond_timedwait(&crowd->came, &crowd->lock, &until);
+    crowd->inside--;
+    pthread_mutex_unlock(&crowd->lock);
+}
+
+START_TEST(tasks_are_admitted_within_the_budget) {
+    enum { N = CHUNK + 1, TASKS = 6 };
+    double *a = integers(N, 5);
+    Case c;
+    make_centring(&c, N, a);
+    Task task = {.passes = &c.list, .shape = &c.shapes[1], .leaves = c.bound};
+    for (unsigned allowed = 1; allowed <= 3; allowed++) {
+        Crowd crowd = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                       .came = PTHREAD_COND_INITIALIZER,
+                       .allowed = allowed};
+        EvaluateOptions options = options_of(4);
+        options.memory = allowed * task_memory(&task) + task_memory(&task) / 2;
+        options.finished = join_crowd;
+        options.finished_context = &crowd;
+        Ran ran = run_tasks(&c, &options, TASKS);
+        ck_assert_int_eq(ran.result.status, EVALUATE_DONE);
+        ck_assert_uint_ge(crowd.most, 1);
+        ck_assert_uint_le(crowd.most, allowed);
+        ran_free(&ran);
+    }
+    case_end(&c);
+    free(a);
+}
+END_TEST
+
 START_TEST(memory_is_known_beforehand) {
     double *a = integers(1000, 1);
     Case c;
@@ -1330,6 +1385,7 @@ Suite *exec_suite(void) {
     tcase_add_test(tests, nans_come_last);
     tcase_add_loop_test(tests, whole_primitives_work_on_buffers, 0, 2);
     tcase_add_test(tests, plans_of_many_tasks_need_no_order);
+    tcase_add_test(tests, tasks_are_admitted_within_the_budget);
     tcase_add_test(tests, memory_is_known_beforehand);
     tcase_add_test(tests, leaves_that_are_not_finite_are_reported);
     tcase_add_test(tests, failing_writes_end_the_evaluation);
