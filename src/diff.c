@@ -3,6 +3,7 @@
 
 #include "exec/compare.h"
 #include "info.h"
+#include "tensor/scales.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,25 +34,38 @@ static void add_key(struct Diff *diff, Text name, const Tensor *a, const Tensor 
     diff->keys[diff->n_keys++] = key;
 }
 
+/* Scales belong to their weights. */
+static const Tensor *find_key(const Model *model, Text name) {
+    const Tensor *tensor = model_find(model, name);
+    return tensor != NULL && tensor->is_scale ? NULL : tensor;
+}
+
 static void pair_keys(Arena *arena, struct Diff *diff) {
     diff->keys = arena_array(arena, DiffKey, diff->a->n_tensors + diff->b->n_tensors + 1);
     for (uint32_t i = 0; i < diff->a->n_tensors; i++) {
         const Tensor *a = &diff->a->tensors[i];
-        add_key(diff, a->name, a, model_find(diff->b, a->name));
+        if (a->is_scale)
+            continue;
+        add_key(diff, a->name, a, find_key(diff->b, a->name));
     }
     for (uint32_t i = 0; i < diff->b->n_tensors; i++) {
         const Tensor *b = &diff->b->tensors[i];
-        if (model_find(diff->a, b->name) == NULL)
+        if (!b->is_scale && find_key(diff->a, b->name) == NULL)
             add_key(diff, b->name, NULL, b);
     }
 }
 
 /* ---- figures ---- */
 
+static bool same_data(const Tensor *a, const Tensor *b) {
+    return a->dtype == b->dtype && a->bytes == b->bytes && memcmp(a->data, b->data, a->bytes) == 0;
+}
+
 /* What holds NaN in the same places, and else the same, does not differ. */
 static bool same_bytes(const DiffKey *key) {
-    return key->a->dtype == key->b->dtype && key->a->bytes == key->b->bytes &&
-           memcmp(key->a->data, key->b->data, key->a->bytes) == 0;
+    const Tensor *a = key->a->scale, *b = key->b->scale;
+    return same_data(key->a, key->b) &&
+           (a == NULL || b == NULL ? a == b : shape_equal(&a->shape, &b->shape) && same_data(a, b));
 }
 
 static double sum_lanes(const double *lanes) {
@@ -91,8 +105,7 @@ static void add_sums(DiffSums *to, const DiffSums *sums) {
 /* Keys that both have, in as many elements, of dtypes that are numbers; or that hold the same. */
 static bool is_comparable(const DiffKey *key) {
     return key->a != NULL && key->b != NULL && key->a->count == key->b->count &&
-           ((dtype_info[key->a->dtype].computes && dtype_info[key->b->dtype].computes) ||
-            same_bytes(key));
+           ((tensor_computes(key->a) && tensor_computes(key->b)) || same_bytes(key));
 }
 
 static bool compare_keys(Engine *engine, struct Diff *diff) {

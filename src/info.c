@@ -39,6 +39,8 @@ static Groups group_by_prefix(const Model *model) {
     Groups groups = {0};
     for (uint32_t i = 0; i < model->n_tensors; i++) {
         Text name = model->tensors[i].name;
+        if (model->tensors[i].is_scale)
+            continue;
         const char *dot = memchr(name.data, '.', name.size);
         name.size = dot && groups.count < PREFIXES ? (size_t)(dot - name.data) : 0;
         group_add(&groups, name, model->tensors[i].bytes);
@@ -51,10 +53,20 @@ static Groups group_by_component(const Model *model, const InfoFit *fit) {
     Groups groups = {0};
     for (uint32_t i = 0; i < model->n_tensors; i++) {
         bool known = fit->keys[i] != INDEX_NONE;
+        if (model->tensors[i].is_scale)
+            continue;
         group_add(&groups, known ? fit->config->keys[fit->keys[i]].component : TEXT(""),
                   model->tensors[i].bytes);
     }
     return groups;
+}
+
+/* Weights that have to be multiplied by something. */
+static uint32_t count_scaled(const Model *model) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < model->n_tensors; i++)
+        n += model->tensors[i].scale != NULL;
+    return n;
 }
 
 static bool is_missing(const InfoFit *fit, KeyId key) {
@@ -112,7 +124,7 @@ static void add_missing(Builder *out, const InfoFit *fit) {
 static void add_unknown(Builder *out, const Model *model, const InfoFit *fit) {
     Sample keys = {0};
     for (uint32_t i = 0; i < model->n_tensors; i++)
-        if (fit->keys[i] == INDEX_NONE)
+        if (fit->keys[i] == INDEX_NONE && !model->tensors[i].is_scale)
             sample_add(&keys, model->tensors[i].name);
     add_sample(out, "unknown", &keys);
 }
@@ -220,6 +232,9 @@ static void describe(Builder *out, const Model *model, const InfoFit *fit, InfoM
     if (fit->config != NULL)
         builder_format(out, "  %-10s  %.*s\n", "config", TEXT_ARG(fit->config->name));
     add_groups(out, "dtypes", group_by_dtype(model));
+    if (model->has_scales)
+        builder_format(out, "  %-10s  of %u weights, which are multiplied by them\n", "scales",
+                       count_scaled(model));
     if (fit->config != NULL)
         add_fit(out, model, fit);
     else
@@ -302,7 +317,7 @@ static void add_json_fit(Builder *out, const Model *model, const InfoFit *fit) {
     builder_add(out, TEXT("], \"unknown\": ["));
     first = true;
     for (uint32_t i = 0; i < model->n_tensors; i++)
-        if (fit->keys[i] == INDEX_NONE)
+        if (fit->keys[i] == INDEX_NONE && !model->tensors[i].is_scale)
             add_json_name(out, model->tensors[i].name, &first);
     builder_char(out, ']');
 }
@@ -334,6 +349,8 @@ static void describe_json(Builder *out, const Model *model, const InfoFit *fit, 
                    (unsigned long long)model->bytes);
     add_json_fit(out, model, fit);
     add_json_groups(out, "dtypes", group_by_dtype(model));
+    if (model->has_scales)
+        builder_format(out, ", \"scaled\": %u", count_scaled(model));
     add_json_groups(out, "parts", group_by_prefix(model));
     add_json_modules(out, modules);
     add_json_metadata(out, model);

@@ -140,9 +140,11 @@ InfoFit info_fit(Engine *engine, const Model *model) {
     uint32_t n = model->n_tensors;
     Text *names = arena_array(arena, Text, n + 1);
     InfoFit fit = {.keys = arena_array(arena, KeyId, n + 1)};
+    uint32_t n_names = 0;
     for (uint32_t i = 0; i < n; i++)
-        names[i] = model->tensors[i].name;
-    fit.config = n > 0 ? configs_best(engine_configs(engine), names, n) : NULL;
+        if (!model->tensors[i].is_scale)
+            names[n_names++] = model->tensors[i].name;
+    fit.config = n_names > 0 ? configs_best(engine_configs(engine), names, n_names) : NULL;
     for (uint32_t i = 0; i < n && fit.config != NULL; i++)
         fit.keys[i] = config_find(engine_configs(engine), fit.config, names[i]);
     if (fit.config == NULL)

@@ -47,6 +47,29 @@ START_TEST(models_that_differ) {
 }
 END_TEST
 
+/* tests/scales holds weights in 8-bit floats with scales of every form. */
+START_TEST(scaled_weights_are_what_they_stand_for) {
+    char *models = realpath("tests/scales", NULL);
+    const char *const environment[] = {"MECHA", mecha_binary(), "MECHA_MODELS", models, NULL};
+    RunOptions options = {.folder = folder, .environment = environment};
+    Run run = run_shell(
+        &options,
+        "echo 'save model(\"scaled.safetensors\"), dtype = f32' > plan.mecha && "
+        "\"$MECHA\" run -q plan.mecha -o plain.safetensors && "
+        "for b in plain.safetensors \"$MECHA_MODELS/scaled.safetensors\"; do "
+        "\"$MECHA\" diff \"$MECHA_MODELS/scaled.safetensors\" $b | grep -e changed -e only; "
+        "done; \"$MECHA\" info \"$MECHA_MODELS/scaled.safetensors\" | grep 'of 5'; "
+        "\"$MECHA\" info --json \"$MECHA_MODELS/scaled.safetensors\" | grep -o '.scaled.: 5'");
+    ck_assert_str_eq(run.error, "");
+    ck_assert_str_eq(run.output, "changed   0 of 7 keys in both\n"
+                                 "changed   0 of 7 keys in both\n"
+                                 "  scales      of 5 weights, which are multiplied by them\n"
+                                 "\"scaled\": 5\n");
+    run_free(&run);
+    free(models);
+}
+END_TEST
+
 /* Large enough for several threads, and for a tail behind the last lanes. */
 START_TEST(figures_are_those_of_every_build) {
     write_model(folder, "p.safetensors", (TestTensor[]){{"x", 3000003, 1}, {"y", 13, 5}}, 2);
@@ -120,6 +143,7 @@ Suite *diff_suite(void) {
     tcase_add_test(cases, models_that_differ);
     setenv("MECHA", mecha_binary(), 1);
     tcase_add_test(cases, figures_are_those_of_every_build);
+    tcase_add_test(cases, scaled_weights_are_what_they_stand_for);
     tcase_add_test(cases, models_that_do_not);
     tcase_add_test(cases, as_json);
     tcase_add_test(cases, as_a_page);

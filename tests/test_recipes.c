@@ -8,7 +8,7 @@
  *  - `# expect: KEY 1 2 3`: the result holds these values under KEY; `# dtype: KEY bf16`: its dtype
  *    there; `# keys: a b c`: it has these keys, in any order; `# absent: KEY`: it lacks KEY
  *
- * The models that they merge are made here: see write_models. The recipe that a result carries
+ * The models that they merge are made here (see write_models), or stand in tests/scales. The recipe that a result carries
  * makes the same bytes again. */
 #include "tests.h"
 
@@ -133,9 +133,26 @@ static void write_model(const char *path, const TestTensor *tensors) {
     diags_free(diags);
 }
 
+/* What tests/scales/generate.py made. */
+static void link_models(const char *folder) {
+    DIR *stream = opendir(folder);
+    ck_assert_ptr_nonnull(stream);
+    char *place = realpath(folder, NULL);
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;)
+        if (text_ends(text_from(entry->d_name), TEXT(".safetensors"))) {
+            char *path;
+            ck_assert(asprintf(&path, "%s/%s", place, entry->d_name) > 0);
+            ck_assert_int_eq(symlink(path, scratch_path(entry->d_name)), 0);
+            free(path);
+        }
+    closedir(stream);
+    free(place);
+}
+
 static void write_models(void) {
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
         write_model(scratch_path(models[i].path), models[i].tensors);
+    link_models("tests/scales");
 }
 
 /* ---- what a recipe expects ---- */

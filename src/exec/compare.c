@@ -1,6 +1,7 @@
 #include "exec/compare.h"
 
 #include "base/vector.h"
+#include "tensor/scales.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -40,18 +41,48 @@ static uint64_t byte_of(const Tensor *tensor, uint64_t element) {
     return element * dtype_info[tensor->dtype].bits / 8;
 }
 
+static double scale_of(const Tensor *scale, uint64_t row) {
+    double factor;
+    kernels_best()->table[COMPUTE_F64]->load[scale->dtype](&factor,
+                                                           scale->data + byte_of(scale, row), 1);
+    return factor;
+}
+
+/* Multiplies N elements, from AT on, by the scale of their tensor, or of their row in it. */
+static void scale_values(const Tensor *tensor, Compute compute, void *values, uint64_t at,
+                         size_t n) {
+    uint64_t row = tensor->count / tensor->scale->count;
+    double factor = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || (at + i) % row == 0)
+            factor = scale_of(tensor->scale, (at + i) / row);
+        if (compute == COMPUTE_F32)
+            ((float *)values)[i] *= (float)factor;
+        else
+            ((double *)values)[i] *= factor;
+    }
+}
+
+static void load(const Tensor *tensor, Compute compute, void *values, uint64_t at, size_t n) {
+    const KernelTable *table = kernels_best()->table[compute];
+    table->load[tensor->dtype](values, tensor->data + byte_of(tensor, at), n);
+    if (tensor->scale != NULL)
+        scale_values(tensor, compute, values, at, n);
+}
+
 static void compare_piece(const Comparing *comparing, Piece *piece) {
     const TensorPair *pair = &comparing->pairs[piece->pair];
-    const KernelTable *table = kernels_best()->table[compute_for(pair)];
+    Compute compute = compute_for(pair);
+    const KernelTable *table = kernels_best()->table[compute];
     _Alignas(64) double a[STEP], b[STEP];
     const Tensor *tensors[] = {pair->a, pair->b};
     for (int i = 0; i < 2; i++)
         model_will_need(tensors[i], byte_of(tensors[i], piece->begin),
-                    byte_of(tensors[i], piece->end));
+                        byte_of(tensors[i], piece->end));
     for (uint64_t at = piece->begin; at < piece->end; at += STEP) {
         size_t n = piece->end - at < STEP ? (size_t)(piece->end - at) : STEP;
-        table->load[pair->a->dtype](a, pair->a->data + byte_of(pair->a, at), n);
-        table->load[pair->b->dtype](b, pair->b->data + byte_of(pair->b, at), n);
+        load(pair->a, compute, a, at, n);
+        load(pair->b, compute, b, at, n);
         table->compare(&piece->found, a, b, n);
     }
     for (int i = 0; i < 2; i++)
@@ -99,7 +130,7 @@ bool compare_tensors(TensorPair *pairs, uint32_t n, unsigned threads,
     VECTOR(Piece) pieces = {0};
     for (uint32_t i = 0; i < n; i++) {
         const Tensor *a = pairs[i].a, *b = pairs[i].b;
-        bool numbers = dtype_info[a->dtype].computes && dtype_info[b->dtype].computes;
+        bool numbers = tensor_computes(a) && tensor_computes(b);
         for (uint64_t at = 0; numbers && at < a->count; at += PIECE_ELEMENTS) {
             uint64_t left = a->count - at;
             uint64_t end = left < PIECE_ELEMENTS ? a->count : at + PIECE_ELEMENTS;

@@ -5,7 +5,8 @@
 #include "kernel/kernel.h"
 #include "tensor/reader.h"
 
-/* Two tensors of as many elements, which stand in maps of the reader. */
+/* Two tensors of as many elements, which stand in maps of the reader. Those with a scale count as
+ * multiplied by it; it is one that is known. */
 typedef struct TensorPair {
     const Tensor *a, *b;
     Comparison found; /* zeros, to be filled in; untouched where a dtype is no number */

@@ -246,13 +246,22 @@ static void hash_number(Collector *collector, uint64_t number) {
     XXH3_64bits_update(collector->hash, &number, sizeof number);
 }
 
-static void collect_model(Collector *collector, const Solved *solved, NodeId id, Text key) {
-    Leaf leaf = {.node = id, .key = key, .tensor = solved_tensor(solved, id, key)};
+static void collect_tensor(Collector *collector, Leaf leaf) {
     if (leaf.tensor != NULL && collector->lacks != NULL &&
         collector->lacks(collector->context, &leaf))
         leaf.tensor = NULL;
     hash_number(collector, leaf.tensor == NULL ? DTYPE_NONE : leaf.tensor->dtype);
     vector_push(&collector->leaves, leaf);
+}
+
+/* Behind a weight that has one stands its scale. */
+static void collect_model(Collector *collector, const Solved *solved, NodeId id, Text key) {
+    const Tensor *tensor = solved_tensor(solved, id, key);
+    const Tensor *scale = tensor != NULL ? tensor->scale : NULL;
+    collect_tensor(collector,
+                   (Leaf){.node = id, .key = key, .tensor = tensor, .scaled = scale != NULL});
+    if (scale != NULL)
+        collect_tensor(collector, (Leaf){.node = id, .key = scale->name, .tensor = scale});
 }
 
 static void collect(Collector *collector, const Region *region, Text key);
@@ -314,12 +323,17 @@ static void collect(Collector *collector, const Region *region, Text key) {
     }
 }
 
+/* It is the same for all of a weight. */
+static bool is_one_scale(const Tensor *tensor) {
+    return tensor->is_scale && tensor->count == 1;
+}
+
 static void find_common_shape(KeyLeaves *leaves) {
     const Tensor *first = NULL;
     leaves->same_shape = true;
     for (uint32_t i = 0; i < leaves->count; i++) {
         const Tensor *tensor = leaves->items[i].tensor;
-        if (tensor == NULL)
+        if (tensor == NULL || is_one_scale(tensor))
             continue;
         first = first == NULL ? tensor : first;
         leaves->same_shape &= shape_equal(&first->shape, &tensor->shape);
@@ -353,7 +367,8 @@ bool leaves_equal(const Solved *solved, const KeyLeaves *a, const KeyLeaves *b, 
         return false;
     for (uint32_t i = 0; i < a->count; i++) {
         const Tensor *x = a->items[i].tensor, *y = b->items[i].tensor;
-        if (a->items[i].node != b->items[i].node || (x == NULL) != (y == NULL))
+        if (a->items[i].node != b->items[i].node || a->items[i].scaled != b->items[i].scaled ||
+            (x == NULL) != (y == NULL))
             return false;
         if (x != NULL && (x->dtype != y->dtype ||
                           ((exact || !a->same_shape) && !shape_equal(&x->shape, &y->shape))))
@@ -393,10 +408,35 @@ static Term leaf_term(Lower *lower, uint32_t slot) {
     const Tensor *tensor = lower->leaves->items[slot].tensor;
     if (tensor == NULL)
         return term_absent;
-    ShapeId shape = tensor->shape.rank == 0     ? SHAPE_ID_SCALAR
+    bool scalar = tensor->shape.rank == 0 || is_one_scale(tensor);
+    ShapeId shape = scalar                      ? SHAPE_ID_SCALAR
                     : lower->leaves->same_shape ? SHAPE_ID_KEY
                                                 : program_shape(lower->program, &tensor->shape);
     return term_tensor(program_leaf(lower->program, slot, tensor->dtype, shape));
+}
+
+/* Numbers for each output in a shape that goes with the weight. */
+static ValueId stretched_scale(Lower *lower, Term scale, const Tensor *weight) {
+    Shape shape = {.rank = weight->shape.rank};
+    for (uint32_t i = 0; i < shape.rank; i++)
+        shape.dims[i] = i == 0 ? weight->shape.dims[0] : 1;
+    return program_reshape(lower->program, scale.value, program_shape(lower->program, &shape));
+}
+
+/* What a model holds: where a scale stands behind a weight, both are multiplied. */
+static Term model_term(Lower *lower, NodeId id, uint32_t *slot) {
+    const Leaf *weight = &lower->leaves->items[*slot];
+    Term operands[3] = {leaf_term(lower, (*slot)++), term_absent, term_absent};
+    if (!weight->scaled)
+        return operands[0];
+    const Tensor *scale = weight[1].tensor;
+    operands[1] = leaf_term(lower, (*slot)++);
+    if (weight->tensor == NULL || scale == NULL)
+        return term_absent;
+    program_set_origin(lower->program, id + 1);
+    if (!is_one_scale(scale))
+        operands[1] = term_tensor(stretched_scale(lower, operands[1], weight->tensor));
+    return lower_map(lower, OP_MUL, operands, graph_node(lower->solved->recipe->graph, id)->span);
 }
 
 static Term conversion_term(Evaluation *evaluation, uint32_t at, uint32_t *slot) {
@@ -519,7 +559,7 @@ static bool evaluate_region(Lower *lower, const Region *region, Text key, uint32
     for (uint32_t i = 0; i < region->n_leaves; i++) {
         const Node *node = graph_node(graph, region->leaves[i]);
         if (node->kind == NODE_MODEL)
-            *term_of(&evaluation, region->leaves[i]) = leaf_term(lower, (*slot)++);
+            *term_of(&evaluation, region->leaves[i]) = model_term(lower, region->leaves[i], slot);
         else if (is_conversion(node))
             *term_of(&evaluation, region->leaves[i]) = conversion_term(&evaluation, i, slot);
     }
@@ -541,7 +581,8 @@ static bool evaluate_region(Lower *lower, const Region *region, Text key, uint32
 /* ---- roots ---- */
 
 /* Under `auto` an output keeps the dtype of the key in the first of its inputs that provides it,
- * unless it was cast. */
+ * unless it was cast. A weight in 8 bits with a scale is none of those bits without it: what is
+ * made of one is bf16, as what computes with such weights makes of them. */
 static DType natural_dtype(const Lower *lower, NodeId root, Term term) {
     const Graph *graph = lower->solved->recipe->graph;
     if (term.kind == TERM_TENSOR && term.cast != DTYPE_NONE)
@@ -551,7 +592,7 @@ static DType natural_dtype(const Lower *lower, NodeId root, Term term) {
     for (uint32_t i = 0; i < lower->leaves->count; i++) {
         const Leaf *leaf = &lower->leaves->items[i];
         if (leaf->tensor != NULL && reached[leaf->node])
-            return leaf->tensor->dtype;
+            return leaf->tensor->scale != NULL ? DTYPE_BF16 : leaf->tensor->dtype;
     }
     return DTYPE_F32;
 }

@@ -14,6 +14,7 @@ typedef struct Leaf {
     NodeId node;
     Text key;
     const Tensor *tensor; /* NULL: the model lacks the key, or it holds no finite values */
+    bool scaled;          /* the next leaf is what it has to be multiplied by */
 } Leaf;
 
 typedef struct KeyLeaves {

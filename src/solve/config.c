@@ -151,9 +151,9 @@ static const Text *source_names(const ConfigSolver *solver, NodeId id, uint32_t 
     Text *names = arena_array(solver->arena, Text, limit + 1);
     *n = 0;
     for (uint32_t i = 0; i < limit; i++)
-        if (model != NULL)
+        if (model != NULL && !model->tensors[i].is_scale)
             names[(*n)++] = model->tensors[i].name;
-        else if (is_constant(solver, graph_operands(solver->graph, id)[i]))
+        else if (model == NULL && is_constant(solver, graph_operands(solver->graph, id)[i]))
             names[(*n)++] = node->entries[i].first;
     return names;
 }

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/vector.h"
+#include "tensor/scales.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -179,6 +180,34 @@ static bool is_input(const Solved *solved, const Model *model) {
     return false;
 }
 
+static void report_scale(const Sources *sources, const Model *model, const Tensor *weight,
+                         Span span) {
+    Builder what = {0};
+    builder_printable(&what, model->path);
+    builder_add(&what, TEXT(": '"));
+    builder_printable(&what, weight->name);
+    builder_format(&what, "' is %.*s ", TEXT_ARG(dtype_info[weight->dtype].name));
+    shape_print(&what, &weight->shape);
+    builder_add(&what, TEXT(" with the scale '"));
+    builder_printable(&what, weight->scale->name);
+    builder_format(&what, "', %.*s ", TEXT_ARG(dtype_info[weight->scale->dtype].name));
+    shape_print(&what, &weight->scale->shape);
+    diag_error(sources->diags, span, "%s: a quantisation that is not known", what.data);
+    diag_hint(sources->diags, "known are f8_e4m3 and f8_e5m2 with one scale, or with one for each "
+                              "output; convert the model first");
+    builder_free(&what);
+}
+
+/* What an unknown scale makes of a weight would be a guess. */
+static bool check_scales(const Sources *sources, const Model *model, Span span) {
+    for (uint32_t i = 0; model->has_scales && i < model->n_tensors; i++)
+        if (model->tensors[i].scale != NULL && !scale_is_known(&model->tensors[i])) {
+            report_scale(sources, model, &model->tensors[i], span);
+            return false;
+        }
+    return true;
+}
+
 /* One that is not there was reported for the first that asked for it. */
 bool solve_inputs(Arena *arena, Solved *solved, const SolveOptions *options) {
     const Graph *graph = solved->recipe->graph;
@@ -193,7 +222,7 @@ bool solve_inputs(Arena *arena, Solved *solved, const SolveOptions *options) {
         const Model *model =
             sources_model(options->sources, solved->recipe->folder, node->text, node->span);
         solved->models[id] = model;
-        ok &= model != NULL;
+        ok &= model != NULL && check_scales(options->sources, model, node->span);
         if (model != NULL && !is_input(solved, model))
             solved->inputs[solved->n_inputs++] = model;
     }

@@ -16,7 +16,7 @@
 static void add_model_keys(const Solved *solved, NodeId id, Domain *domain) {
     const Model *model = solved->models[id];
     for (uint32_t i = 0; i < model->n_tensors; i++)
-        if (!model->tensors[i].is_setting)
+        if (!model->tensors[i].is_setting && !model->tensors[i].is_scale)
             names_add(&domain->index, model->tensors[i].name);
 }
 
@@ -145,7 +145,7 @@ static SetId find_model_keys(KeySolver *solver, const Model *model) {
     uint64_t *bits = scratch_set(solver);
     for (uint32_t i = 0; i < model->n_tensors; i++) {
         KeyId key = domain_key(solver->domain, model->tensors[i].name);
-        if (key != INDEX_NONE)
+        if (key != INDEX_NONE && !model->tensors[i].is_scale)
             set_bit(bits, key);
     }
     return set_number(solver, bits);
@@ -154,7 +154,8 @@ static SetId find_model_keys(KeySolver *solver, const Model *model) {
 static bool same_names(const Model *a, const Model *b) {
     bool same = a->n_tensors == b->n_tensors;
     for (uint32_t i = 0; same && i < a->n_tensors; i++)
-        same = text_equal(a->tensors[i].name, b->tensors[i].name);
+        same = text_equal(a->tensors[i].name, b->tensors[i].name) &&
+               a->tensors[i].is_scale == b->tensors[i].is_scale;
     return same;
 }
 
@@ -546,7 +547,7 @@ const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key) {
     const ConfigKey *known = tensor == NULL ? solved_config_key(solved, node, key) : NULL;
     for (uint32_t i = 0; known != NULL && tensor == NULL && i < known->n_aliases; i++)
         tensor = model_find(solved->models[node], known->aliases[i]);
-    return tensor;
+    return tensor != NULL && tensor->is_scale ? NULL : tensor;
 }
 
 const ConversionRule *solved_rule(const Solved *solved, NodeId node, Text key) {

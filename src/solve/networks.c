@@ -178,7 +178,7 @@ static void check_model(const Account *account, NodeId node) {
     const bool *read = NULL;
     Unused unused = {0};
     for (uint32_t i = 0; i < model->n_tensors; i++) {
-        if (used[i] || model->tensors[i].is_setting)
+        if (used[i] || model->tensors[i].is_setting || model->tensors[i].is_scale)
             continue;
         if (read == NULL)
             read = find_read(account, node);

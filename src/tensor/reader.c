@@ -5,6 +5,7 @@
 #include "tensor/header.h"
 #include "tensor/layout.h"
 #include "tensor/refuse.h"
+#include "tensor/scales.h"
 #include "tensor/settings.h"
 #include "tensor/shards.h"
 
@@ -340,6 +341,7 @@ Model *model_open(Text path, Diags *diags, Span span) {
         model_close(model);
         return NULL;
     }
+    model->has_scales = scales_link(&files->names, files->tensors.items, files->tensors.count);
     model->tensors = files->tensors.items;
     model->n_tensors = (uint32_t)files->tensors.count;
     model->metadata = files->metadata.items;

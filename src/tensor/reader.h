@@ -22,6 +22,8 @@ typedef struct Tensor {
     uint64_t offset;           /* from the start of its file's data */
     const unsigned char *data; /* in the map; not NULL even where bytes is 0 */
     bool is_setting; /* of what stands beside the weights (settings.h); its data are in memory */
+    bool is_scale;   /* it belongs to a weight (scales.h), and is no key */
+    const struct Tensor *scale; /* what it has to be multiplied by (scales.h); NULL: nothing */
 } Tensor;
 
 typedef struct MetadataEntry {
@@ -37,6 +39,7 @@ typedef struct Model {
     MetadataEntry *metadata;
     uint32_t n_metadata;
     uint64_t bytes;           /* of tensor data */
+    bool has_scales;          /* some tensor has a scale */
     struct ModelFiles *files; /* private to the reader: maps and the index of names */
 } Model;
 
