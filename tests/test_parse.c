@@ -510,7 +510,7 @@ END_TEST
 START_TEST(docs_are_the_comments_above) {
     Arena arena = {0};
     Diags *diags = diags_new();
-    Text text = TEXT("#!/bin/x\n# of m\n#   more\r\n#\n\tmethod m(a: S) -> S { a }\n# lost\n\n"
+    Text text = TEXT("#!/bin/x\n# of m \t\n#   more\r\n#\n\tmethod m(a: S) -> S { a }\n# lost\n\n"
                      "def f(x) = x # not above\ndef g(x) = x\n"
                      "# ignored\nparam p: int = 1 \"said\"");
     Ast *file = parse_recipe(&arena, diags, diags_source(diags, TEXT("t"), text));

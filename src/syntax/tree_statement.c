@@ -8,8 +8,12 @@ static bool is_end_of_line(char c) {
     return c == '\n' || c == '\r';
 }
 
-/* The text of the line that ends before END, which is just behind a line end; END moves to its
- * beginning. */
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+/* The text of the line that ends before END, which is just behind a line end, without blanks around
+ * it; END moves to its beginning. */
 static Text line_before(Text text, uint32_t *end) {
     uint32_t to = *end - 1;
     if (to > 0 && text.data[to] == '\n' && text.data[to - 1] == '\r')
@@ -18,8 +22,10 @@ static Text line_before(Text text, uint32_t *end) {
     while (from > 0 && !is_end_of_line(text.data[from - 1]))
         from--;
     *end = from;
-    while (from < to && (text.data[from] == ' ' || text.data[from] == '\t'))
+    while (from < to && is_blank(text.data[from]))
         from++;
+    while (from < to && is_blank(text.data[to - 1]))
+        to--;
     return (Text){text.data + from, to - from};
 }
 
@@ -36,7 +42,7 @@ static bool is_comment(Text line, uint32_t begin) {
 /* The beginning of the line that a place is on, or UINT32_MAX where something else stands before
  * the place. */
 static uint32_t line_begin(Text text, uint32_t begin) {
-    while (begin > 0 && (text.data[begin - 1] == ' ' || text.data[begin - 1] == '\t'))
+    while (begin > 0 && is_blank(text.data[begin - 1]))
         begin--;
     return begin == 0 || is_end_of_line(text.data[begin - 1]) ? begin : UINT32_MAX;
 }
