@@ -60,6 +60,67 @@ static bool find_path(const Recipe *recipe, Text from, Text to, Steps *steps) {
     return false;
 }
 
+/* ---- two readings ---- */
+
+/* The namings of the library never differ in what they mean by a name; those of a recipe may. */
+static bool has_own_conversion(const Recipe *recipe) {
+    size_t count;
+    const Definition *const *all = library_list(recipe->library, AST_CONVERSION, &count);
+    for (size_t i = 0; i < count; i++)
+        if (!library_owns(recipe->library, all[i]))
+            return true;
+    return false;
+}
+
+/* What a name stands for in the base of a network's config; empty where it is no name of a module.
+ */
+static Text meaning(const Config *config, Text name) {
+    NetworkName said;
+    bool module = config_network_name(config, name, &said) && said.target != NULL;
+    return module ? said.target->name : TEXT("");
+}
+
+static bool same_meaning(const Config *a, const Config *b, const Model *model) {
+    for (uint32_t i = 0; i < model->n_tensors; i++)
+        if (!text_equal(meaning(a, model->tensors[i].name), meaning(b, model->tensors[i].name)))
+            return false;
+    return true;
+}
+
+static const Model *model_of(const Converter *converter, const Recipe *recipe, NodeId operand) {
+    const Node *node = graph_node(recipe->graph, operand);
+    return node->kind == NODE_MODEL
+               ? sources_model(converter->sources, recipe->folder, node->text, node->span)
+               : NULL;
+}
+
+/* Whether a network could be meant by another config as well, which leads to the target, too, by
+ * other keys. Says so. */
+static bool is_ambiguous(const Converter *converter, const Recipe *recipe, NodeId operand,
+                         const Config *taken, Text target) {
+    const Model *model = model_of(converter, recipe, operand);
+    if (model == NULL || !config_is_network(taken) || !has_own_conversion(recipe))
+        return false;
+    uint32_t n;
+    const Config *other = NULL;
+    const Config *const *candidates = find_candidates(converter, recipe, operand, true, &n);
+    Steps steps = {0};
+    for (uint32_t i = 0; i < n && other == NULL; i++)
+        if (candidates[i] != taken && config_is_network(candidates[i]) &&
+            !same_meaning(taken, candidates[i], model) &&
+            find_path(recipe, candidates[i]->name, target, &steps))
+            other = candidates[i];
+    vector_free(&steps);
+    if (other == NULL)
+        return false;
+    Span span = graph_node(recipe->graph, operand)->span;
+    diag_error(converter->diags, span, "%.*s may be '%.*s' as well as '%.*s'",
+               TEXT_ARG(text_printable(converter->arena, model->path)), TEXT_ARG(taken->name),
+               TEXT_ARG(other->name));
+    diag_hint(converter->diags, "say which: model(path, config = \"%.*s\")", TEXT_ARG(taken->name));
+    return true;
+}
+
 /* ---- what a change is for ---- */
 
 /* Which keys a node has, as far as the models tell that it is made of; a base has any. */
@@ -236,13 +297,20 @@ NodeId convert_node(void *context, const Recipe *recipe, NodeId operand, Text na
     const Config *const *candidates = NULL;
     Steps steps = {0};
     bool found = false;
+    const Config *taken = NULL;
     /* Of the configs that know everything, the first choice may not be the one that leads there. */
     for (int all = 0; all < 2 && !found; all++) {
         candidates = find_candidates(converter, recipe, operand, all, &n);
         if (diag_errors(converter->diags) > errors)
             break;
-        for (uint32_t i = 0; i < n && !found; i++)
-            found = find_path(recipe, candidates[i]->name, target->name, &steps);
+        for (uint32_t i = 0; i < n && !found; i++) {
+            taken = candidates[i];
+            found = find_path(recipe, taken->name, target->name, &steps);
+        }
+    }
+    if (found && is_ambiguous(converter, recipe, operand, taken, target->name)) {
+        vector_free(&steps);
+        return NODE_NONE;
     }
     NodeId result = NODE_NONE;
     if (found)
