@@ -149,9 +149,9 @@ static void add_modules(Builder *out, InfoModules modules) {
 
 static void add_module_list(Builder *out, InfoModules modules, const char *glob) {
     for (size_t i = 0; i < modules.count; i++) {
-        if (glob != NULL && !glob_matches(text_from(glob), modules.items[i].target->name))
+        if (glob != NULL && !glob_matches(text_from(glob), modules.items[i].target))
             continue;
-        builder_format(out, "  %.*s  ", TEXT_ARG(modules.items[i].target->name));
+        builder_format(out, "  %.*s  ", TEXT_ARG(modules.items[i].target));
         info_module_words(&modules.items[i], out);
         builder_char(out, '\n');
     }
@@ -223,6 +223,11 @@ static void add_fit(Builder *out, const Model *model, const InfoFit *fit) {
     add_unknown(out, model, fit);
 }
 
+static void add_others(Builder *out, const InfoFit *fit) {
+    for (uint32_t i = 0; i < fit->n_others; i++)
+        builder_format(out, "  %-10s  %.*s\n", i == 0 ? "or" : "", TEXT_ARG(fit->others[i]->name));
+}
+
 static void describe(Builder *out, const Model *model, const InfoFit *fit, InfoModules modules,
                      bool keys, const char *glob) {
     builder_printable(out, model->path);
@@ -231,6 +236,7 @@ static void describe(Builder *out, const Model *model, const InfoFit *fit, InfoM
     builder_char(out, '\n');
     if (fit->config != NULL)
         builder_format(out, "  %-10s  %.*s\n", "config", TEXT_ARG(fit->config->name));
+    add_others(out, fit);
     add_groups(out, "dtypes", group_by_dtype(model));
     if (model->has_scales)
         builder_format(out, "  %-10s  of %u weights, which are multiplied by them\n", "scales",
@@ -309,6 +315,14 @@ static void add_json_fit(Builder *out, const Model *model, const InfoFit *fit) {
         return;
     }
     builder_json(out, fit->config->name);
+    if (fit->n_others > 0) {
+        builder_add(out, TEXT(", \"others\": ["));
+        first = true;
+        for (uint32_t i = 0; i < fit->n_others; i++)
+            add_json_name(out, fit->others[i]->name, &first);
+        builder_char(out, ']');
+        first = true;
+    }
     add_json_groups(out, "components", group_by_component(model, fit));
     builder_add(out, TEXT(", \"missing\": ["));
     for (KeyId key = 0; key < fit->config->n_keys; key++)
@@ -329,8 +343,9 @@ static void add_json_modules(Builder *out, InfoModules modules) {
     for (size_t i = 0; i < modules.count; i++) {
         const InfoModule *module = &modules.items[i];
         builder_add(out, i ? TEXT(", {\"target\": ") : TEXT("{\"target\": "));
-        builder_json(out, module->target->name);
-        builder_format(out, ", \"type\": \"%s\", \"rank\": %llu, \"alpha\": ", module->type,
+        builder_json(out, module->target);
+        builder_format(out,
+                       ", \"type\": \"%.*s\", \"rank\": %llu, \"alpha\": ", TEXT_ARG(module->type),
                        (unsigned long long)module->rank);
         if (module->has_alpha && module->alpha - module->alpha == 0)
             builder_number(out, module->alpha);

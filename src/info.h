@@ -8,9 +8,9 @@
 
 /* A module of a network: what it does to one key of its base. */
 typedef struct InfoModule {
-    const ConfigKey *target;
-    const char *type; /* `LoRA`, `LoHa (Tucker)`, …, or `incomplete` */
-    uint64_t rank;    /* 0: no factor is factored, or not known */
+    Text target;   /* the key, or where the base is not known the name of the module */
+    Text type;     /* `LoRA`, `LoHa (Tucker)`, …, or `incomplete` */
+    uint64_t rank; /* 0: no factor is factored, or not known */
     bool has_alpha;
     double alpha;
 } InfoModule;
@@ -26,9 +26,11 @@ bool info_module_alike(const InfoModule *a, const InfoModule *b);
 
 /* How a model and its config fit. */
 typedef struct InfoFit {
-    const Config *config; /* NULL: no config knows a tenth of the keys */
-    KeyId *keys;          /* by tensor of the model: its key, or INDEX_NONE */
-    bool *there;          /* by key of the config */
+    const Config *config;  /* NULL: no config knows a tenth of the keys */
+    KeyId *keys;           /* by tensor of the model: its key, or INDEX_NONE */
+    bool *there;           /* by key of the config */
+    const Config **others; /* of a network: those that know all of its keys as well */
+    uint32_t n_others;
 } InfoFit;
 
 InfoFit info_fit(Engine *engine, const Model *model);

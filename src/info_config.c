@@ -2,50 +2,19 @@
 #include "base/map.h"
 #include "info.h"
 #include "kernel/kernel.h"
+#include "solve/network_types.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- networks ---- */
 
-/* The tensors that a module may have. */
-typedef enum Part {
-    UP,
-    DOWN,
-    MID,
-    ALPHA,
-    W1,
-    W1_A,
-    W1_B,
-    W2,
-    W2_A,
-    W2_B,
-    T2,
-    H1_A,
-    H1_B,
-    H2_A,
-    H2_B,
-    H1_T,
-    H2_T,
-    DIFF,
-    PARTS
-} Part;
-
-static const char *const part_names[PARTS] = {
-    [UP] = "lora_up.weight",   [DOWN] = "lora_down.weight",
-    [MID] = "lora_mid.weight", [ALPHA] = "alpha",
-    [W1] = "lokr_w1",          [W1_A] = "lokr_w1_a",
-    [W1_B] = "lokr_w1_b",      [W2] = "lokr_w2",
-    [W2_A] = "lokr_w2_a",      [W2_B] = "lokr_w2_b",
-    [T2] = "lokr_t2",          [H1_A] = "hada_w1_a",
-    [H1_B] = "hada_w1_b",      [H2_A] = "hada_w2_a",
-    [H2_B] = "hada_w2_b",      [H1_T] = "hada_t1",
-    [H2_T] = "hada_t2",        [DIFF] = "diff",
-};
-
+/* A module of the file, and the tensors that it has. */
 typedef struct ModuleTensors {
+    Text name;
     const ConfigKey *target;
-    const Tensor *parts[PARTS];
+    VECTOR(Text) parts;
+    VECTOR(const Tensor *) tensors; /* by part */
 } ModuleTensors;
 
 typedef VECTOR(ModuleTensors) Modules;
@@ -54,10 +23,9 @@ static void add_tensor(Modules *modules, Names *names, const NetworkName *name,
                        const Tensor *tensor) {
     uint32_t at = names_add(names, name->module);
     if (at == modules->count)
-        vector_push(modules, (ModuleTensors){.target = name->target});
-    for (int part = 0; part < PARTS; part++)
-        if (text_equal(name->part, text_from(part_names[part])))
-            modules->items[at].parts[part] = tensor;
+        vector_push(modules, (ModuleTensors){.name = name->module, .target = name->target});
+    vector_push(&modules->items[at].parts, name->part);
+    vector_push(&modules->items[at].tensors, tensor);
 }
 
 static Modules collect(Engine *engine, const Config *config, const Model *model) {
@@ -65,43 +33,71 @@ static Modules collect(Engine *engine, const Config *config, const Model *model)
     Names names = {.arena = &engine->arena};
     for (uint32_t i = 0; i < model->n_tensors; i++) {
         NetworkName name;
-        if (config_network_name(config, model->tensors[i].name, &name))
+        if (!model->tensors[i].is_setting &&
+            config_network_name(config, model->tensors[i].name, &name))
             add_tensor(&modules, &names, &name, &model->tensors[i]);
     }
     names_free(&names);
     return modules;
 }
 
-static uint64_t first_dimension(const Tensor *tensor) {
-    return tensor != NULL && tensor->shape.rank > 0 ? tensor->shape.dims[0] : 0;
+static void free_modules(Modules *modules) {
+    for (size_t i = 0; i < modules->count; i++) {
+        vector_free(&modules->items[i].parts);
+        vector_free(&modules->items[i].tensors);
+    }
+    vector_free(modules);
 }
 
-/* A factor is there as it is, or as two halves. */
-static bool has_factor(const ModuleTensors *module, Part whole) {
-    const Tensor *const *parts = module->parts;
-    return parts[whole] != NULL || (parts[whole + 1] != NULL && parts[whole + 2] != NULL);
+static const Tensor *find_part(const ModuleTensors *module, Text part) {
+    for (size_t i = 0; i < module->parts.count; i++)
+        if (text_equal(module->parts.items[i], part))
+            return module->tensors.items[i];
+    return NULL;
 }
 
-static void find_type(const ModuleTensors *module, InfoModule *out) {
-    const Tensor *const *parts = module->parts;
-    out->type = "incomplete";
-    if (parts[UP] != NULL && parts[DOWN] != NULL) {
-        out->type = parts[MID] != NULL ? "LoRA (Tucker)" : "LoRA";
-        out->rank = first_dimension(parts[DOWN]);
-    } else if (has_factor(module, W1) && has_factor(module, W2)) {
-        out->type = parts[T2] != NULL ? "LoKr (Tucker)" : "LoKr";
-        out->rank = first_dimension(parts[W1] == NULL ? parts[W1_B] : parts[W2_B]);
-    } else if (parts[H1_A] != NULL && parts[H1_B] != NULL && parts[H2_A] != NULL &&
-               parts[H2_B] != NULL) {
-        out->type = parts[H1_T] != NULL ? "LoHa (Tucker)" : "LoHa";
-        out->rank = first_dimension(parts[H1_B]);
-    } else if (parts[DIFF] != NULL) {
-        out->type = "difference";
+static bool is_of_type(const ModuleTensors *module, const NetworkType *type) {
+    for (uint32_t i = 0; i < type->n_parts; i++)
+        if (find_part(module, type->parts[i]) == NULL)
+            return false;
+    return type->dimensions == 0 ||
+           find_part(module, type->parts[0])->shape.rank == type->dimensions;
+}
+
+/* `LoRA (Tucker, DoRA)` */
+static Text type_words(Arena *arena, const ModuleTensors *module, const NetworkTypes *types,
+                       Text name) {
+    Builder words = {0};
+    bool first = true;
+    builder_add(&words, name);
+    for (uint32_t i = 0; i < types->n_additions; i++) {
+        if (find_part(module, types->additions[i].part) == NULL)
+            continue;
+        builder_format(&words, "%s%.*s", first ? " (" : ", ", TEXT_ARG(types->additions[i].name));
+        first = false;
+    }
+    builder_add(&words, first ? TEXT("") : TEXT(")"));
+    Text text = text_copy(arena, builder_view(&words));
+    builder_free(&words);
+    return text;
+}
+
+static void find_type(Arena *arena, const ModuleTensors *module, const NetworkTypes *types,
+                      InfoModule *out) {
+    out->type = TEXT("incomplete");
+    for (uint32_t i = 0; i < types->n_types; i++) {
+        const NetworkType *type = &types->types[i];
+        if (!is_of_type(module, type))
+            continue;
+        const Tensor *factor = find_part(module, type->rank_of);
+        out->type = type_words(arena, module, types, type->name);
+        out->rank = factor != NULL && factor->shape.rank > 0 ? factor->shape.dims[0] : 0;
+        return;
     }
 }
 
 static void find_alpha(const ModuleTensors *module, InfoModule *out) {
-    const Tensor *alpha = module->parts[ALPHA];
+    const Tensor *alpha = find_part(module, TEXT("alpha"));
     out->has_alpha = alpha != NULL && alpha->count == 1 && dtype_info[alpha->dtype].computes;
     if (out->has_alpha)
         kernels_best()->table[COMPUTE_F64]->load[alpha->dtype](&out->alpha, alpha->data, 1);
@@ -109,19 +105,21 @@ static void find_alpha(const ModuleTensors *module, InfoModule *out) {
 
 InfoModules info_modules(Engine *engine, const Config *config, const Model *model) {
     InfoModules found = {0};
+    NetworkTypes types = network_types_read(&engine->arena, engine->library);
     Modules modules = collect(engine, config, model);
     for (size_t i = 0; i < modules.count; i++) {
-        InfoModule module = {.target = modules.items[i].target};
-        find_type(&modules.items[i], &module);
+        const ConfigKey *target = modules.items[i].target;
+        InfoModule module = {.target = target != NULL ? target->name : modules.items[i].name};
+        find_type(&engine->arena, &modules.items[i], &types, &module);
         find_alpha(&modules.items[i], &module);
         vector_push(&found, module);
     }
-    vector_free(&modules);
+    free_modules(&modules);
     return found;
 }
 
 void info_module_words(const InfoModule *module, Builder *out) {
-    builder_format(out, "%s", module->type);
+    builder_add(out, module->type);
     if (module->rank > 0)
         builder_format(out, ", rank %llu", (unsigned long long)module->rank);
     if (module->has_alpha)
@@ -129,11 +127,21 @@ void info_module_words(const InfoModule *module, Builder *out) {
 }
 
 bool info_module_alike(const InfoModule *a, const InfoModule *b) {
-    return strcmp(a->type, b->type) == 0 && a->rank == b->rank && a->has_alpha == b->has_alpha &&
+    return text_equal(a->type, b->type) && a->rank == b->rank && a->has_alpha == b->has_alpha &&
            memcmp(&a->alpha, &b->alpha, sizeof a->alpha) == 0;
 }
 
 /* ---- any model ---- */
+
+/* Networks that several configs know all names of go by the model that they are for. */
+static void find_others(Engine *engine, const Text *names, uint32_t n, InfoFit *fit) {
+    ConfigMatches matches = configs_match(engine_configs(engine), names, n);
+    const Config **others = arena_array(&engine->arena, const Config *, matches.count + 1);
+    for (uint32_t i = 0; i < matches.count; i++)
+        if (matches.items[i].config != fit->config && matches.items[i].unknown == 0)
+            others[fit->n_others++] = matches.items[i].config;
+    fit->others = others;
+}
 
 InfoFit info_fit(Engine *engine, const Model *model) {
     Arena *arena = &engine->arena;
@@ -145,6 +153,8 @@ InfoFit info_fit(Engine *engine, const Model *model) {
         if (!model->tensors[i].is_scale)
             names[n_names++] = model->tensors[i].name;
     fit.config = n_names > 0 ? configs_best(engine_configs(engine), names, n_names) : NULL;
+    if (fit.config != NULL && config_is_network(fit.config))
+        find_others(engine, names, n_names, &fit);
     for (uint32_t i = 0; i < n && fit.config != NULL; i++)
         fit.keys[i] = config_find(engine_configs(engine), fit.config, names[i]);
     if (fit.config == NULL)

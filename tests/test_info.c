@@ -3,6 +3,8 @@
 #include "run.h"
 #include "tests.h"
 
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +96,8 @@ START_TEST(networks_are_told_by_module) {
     expect_info(folder, "unet.*", false,
                 "m.safetensors: 7 tensors, 60 B\n"
                 "  config      sdxl-diffusers_lora\n"
+                "  or          sd1-kohya_kohya_lora\n"
+                "              sd1-diffusers_lora\n"
                 "  dtypes      f32                 7 tensors, 60 B\n"
                 "  components  vae                 3 tensors, 28 B\n"
                 "              diffuser            4 tensors, 32 B\n"
@@ -105,6 +109,7 @@ START_TEST(networks_are_told_by_module) {
     expect_info(folder, NULL, true,
                 "m.safetensors\", \"tensors\": 7, \"bytes\": 60, "
                 "\"config\": \"sdxl-diffusers_lora\", "
+                "\"others\": [\"sd1-kohya_kohya_lora\", \"sd1-diffusers_lora\"], "
                 "\"components\": {\"vae\": {\"tensors\": 3, \"bytes\": 28}, "
                 "\"diffuser\": {\"tensors\": 4, \"bytes\": 32}}, "
                 "\"missing\": [], \"unknown\": [], "
@@ -119,6 +124,54 @@ START_TEST(networks_are_told_by_module) {
                 "{\"target\": \"unet.conv_out.weight\", \"type\": \"incomplete\", "
                 "\"rank\": 0, \"alpha\": null}], \"metadata\": {}}\n");
     scratch_close(folder);
+}
+END_TEST
+
+static bool told(Engine *engine, const char *path, const char *words) {
+    Builder text = {0};
+    ck_assert(mecha_info(engine, path, false, NULL, false, &text));
+    builder_char(&text, '\0');
+    bool found = strstr(text.data, words) != NULL;
+    builder_free(&text);
+    return found;
+}
+
+/* Every network that is tested has a type with a name, by whatever naming. */
+START_TEST(networks_of_every_type_are_known_by_name) {
+    static const struct {
+        const char *path, *words;
+    } cases[] = {
+        {"sd1-lora-lora_tucker", "LoRA (Tucker), rank 2, alpha 1.5"},
+        {"sd1-lora-lokr_first", "LoKr, rank"},
+        {"sd1-lora-loha_tucker", "LoHa (Tucker), rank 2"},
+        {"sd1_small-lora-dora_inputs_glora", "GLoRA (DoRA), rank 2, alpha 1.5"},
+        {"sd1_small-lora-ia3_inputs", "  modules     IA3  "},
+        {"sd1_small-lora-oft_rescaled", "  modules     OFT (rescaled), alpha 0"},
+        {"sd1_small-lora-boft", "  modules     BOFT, alpha 0"},
+        {"flux-oft-oft_parts", "  modules     OFT, alpha 0.125"},
+        {"flux-peft", "  modules     LoRA, rank 2"},
+        {"flux-peft", "  config      sd3-diffusers_lora\n  or          flux-diffusers_lora\n"},
+        {"peft-embedding", "  modules     LoRA of an embedding, rank"},
+        {"peft-dora", "  modules     LoRA (DoRA), rank 2"},
+        {"sd1-lora-diff_b", "  modules     difference"},
+        {"sd1-lora-w_norm", "  modules     norm"},
+    };
+    Engine *engine = mecha_open(&(MechaOptions){0});
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[200];
+        snprintf(path, sizeof path, "tests/networks/%s.safetensors", cases[i].path);
+        ck_assert_msg(told(engine, path, cases[i].words), "%s: no %s", path, cases[i].words);
+    }
+    DIR *stream = opendir("tests/networks");
+    ck_assert_ptr_nonnull(stream);
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
+        char path[400];
+        snprintf(path, sizeof path, "tests/networks/%s", entry->d_name);
+        if (text_ends(text_from(path), TEXT(".safetensors")))
+            ck_assert_msg(!told(engine, path, "incomplete"), "%s", path);
+    }
+    closedir(stream);
+    mecha_close(engine);
 }
 END_TEST
 
@@ -150,6 +203,7 @@ Suite *info_suite(void) {
     tcase_add_test(tests, models_are_told_as_json);
     tcase_add_test(tests, models_are_held_against_their_config);
     tcase_add_test(tests, networks_are_told_by_module);
+    tcase_add_test(tests, networks_of_every_type_are_known_by_name);
     tcase_add_test(tests, metadata_is_made_harmless);
     suite_add_tcase(suite, tests);
     return suite;

@@ -61,7 +61,7 @@ uint32_t config_block(const Config *config, Text name);
 bool config_is_network(const Config *config);
 
 /* What the name of a network's key says: `lora_` MODULE `.` PART, which changes TARGET of the base.
- */
+ * Of several names of a part it is the first. */
 typedef struct NetworkName {
     Text module, part;
     const ConfigKey *target; /* NULL: the config is for networks of any model */

@@ -343,7 +343,7 @@ bool config_network_name(const Config *config, Text name, NetworkName *out) {
     NetworkMatch match;
     if (network == NULL || !match_name(network, name, &match))
         return false;
-    Text part = match.form->after;
+    Text part = match.key->forms[0].after;
     bool dotted = part.size > 0 && part.data[0] == '.';
     *out = (NetworkName){.module = match.name,
                          .part = {part.data + dotted, part.size - dotted},
