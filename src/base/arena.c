@@ -10,9 +10,9 @@
 /* Chunks are a share of what the arena has, as their ends may stay unused; they are cleared a
  * window at a time, as far as they are used. */
 enum {
-    WINDOW = 32 * 1024,
+    WINDOW = 4 * 1024,
     CHUNK_SHARE = 8,
-    SMALLEST_CHUNK = 2 * WINDOW,
+    SMALLEST_CHUNK = 64 * 1024,
     LARGEST_CHUNK = 4 << 20,
     LARGE_OBJECT = SMALLEST_CHUNK / 4,
     ALIGNMENT = 16 /* of every object */
@@ -164,5 +164,10 @@ void arena_reset(Arena *arena) {
     Arena rest = {.chunk = kept->older};
     arena_free(&rest);
     chunk_init(kept, kept->size, NULL);
-    arena->next = arena->end = kept->data;
+    size_t used = (size_t)(arena->next - kept->data);
+    if (used <= WINDOW)
+        memset(kept->data, 0, used); /* what follows is still cleared */
+    else
+        arena->end = kept->data;
+    arena->next = kept->data;
 }
