@@ -156,6 +156,24 @@ static int by_number(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* Puts what was met into order: mostly it lies close together, and is read off. */
+static void sort_pending(Explorer *explorer) {
+    NodeId low = INDEX_NONE, high = 0;
+    for (size_t i = 0; i < explorer->pending.count; i++) {
+        NodeId id = explorer->pending.items[i];
+        low = id < low ? id : low;
+        high = id > high ? id : high;
+    }
+    if (explorer->pending.count < (high - low) / 8) {
+        vector_sort(&explorer->pending, by_number);
+        return;
+    }
+    size_t n = 0;
+    for (NodeId id = low; n < explorer->pending.count; id++)
+        if (explorer->seen[id] == explorer->exploration)
+            explorer->pending.items[n++] = id;
+}
+
 static void meet(Explorer *explorer, NodeId id) {
     if (explorer->seen[id] == explorer->exploration)
         return;
@@ -177,7 +195,7 @@ static void find_nodes(Explorer *explorer, Region *region) {
         for (uint32_t i = 0; i < node->n_operands && !is_conversion(node); i++)
             meet(explorer, graph_operands(graph, id)[i]);
     }
-    vector_sort(&explorer->pending, by_number);
+    sort_pending(explorer);
     region->n_nodes = (uint32_t)explorer->pending.count;
     region->nodes =
         arena_copy(explorer->arena, explorer->pending.items, region->n_nodes * sizeof(NodeId));
