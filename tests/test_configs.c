@@ -220,21 +220,29 @@ static bool has_all(void *context, uint32_t parameter, Text key) {
     return config_find(library.configs, context, key) != INDEX_NONE;
 }
 
+static bool has_any_form(void *context, uint32_t parameter, const KeyForm *form) {
+    (void)context;
+    (void)parameter;
+    (void)form;
+    return true;
+}
+
 static Conversion *open_conversion(const char *from, const char *to) {
+    ConversionOperands *operands = arena_new(&library.arena, ConversionOperands);
+    *operands = (ConversionOperands){has_all, has_any_form, (void *)complete_config(from)};
     Conversion *conversion = conversion_read(&library.arena, library.diags, library.configs,
-                                             find_conversion(from, to), TEXT("weight"));
+                                             find_conversion(from, to), TEXT("weight"), operands);
     ck_assert_ptr_nonnull(conversion);
     return conversion;
 }
 
 START_TEST(conversions_make_the_keys) {
     known_configs_open(&library);
-    const Config *from = complete_config(conversions[_i].from);
     const Config *to = complete_config(conversions[_i].to);
     Conversion *conversion = open_conversion(conversions[_i].from, conversions[_i].to);
     uint32_t n = 0;
     for (KeyId key = 0; key < to->n_keys; key++)
-        n += conversion_find(conversion, to->keys[key].name, has_all, (void *)from) != NULL;
+        n += conversion_find(conversion, to->keys[key].name) != NULL;
     ck_assert_uint_eq(n, conversions[_i].n_keys);
     conversion_free(conversion);
     known_configs_close(&library);
@@ -266,7 +274,6 @@ START_TEST(conversions_read_the_keys_of_the_lists) {
     Text path = text_format(&library.arena, "../shared/reference/conversions/%s.tsv",
                             conversions[_i].list != NULL ? conversions[_i].list : "");
     if (file_read(&library.arena, path, FILE_TEXT_LIMIT, &text, &error)) {
-        const Config *from = complete_config(conversions[_i].from);
         Conversion *conversion = open_conversion(conversions[_i].from, conversions[_i].to);
         Lines lines = file_lines(text);
         for (size_t i = 1; i < lines.count; i++) {
@@ -276,7 +283,7 @@ START_TEST(conversions_read_the_keys_of_the_lists) {
                 size_t end = space != NULL ? (size_t)(space - outputs.data) : outputs.size;
                 Text output = {outputs.data + at, end - at};
                 ck_assert_msg(
-                    reads(conversion_find(conversion, output, has_all, (void *)from), inputs),
+                    reads(conversion_find(conversion, output), inputs),
                     "%.*s is not made of %.*s", TEXT_ARG(output), TEXT_ARG(inputs));
                 at = end + 1;
             }
@@ -291,15 +298,15 @@ END_TEST
 /* There and back is the same key, or one that is made of parts of it and back. */
 static void expect_round_trip(const char *there, const char *back) {
     known_configs_open(&library);
-    const Config *from = complete_config(there), *to = complete_config(back);
+    const Config *from = complete_config(there);
     Conversion *forth = open_conversion(there, back), *home = open_conversion(back, there);
     for (KeyId key = 0; key < from->n_keys; key++) {
         Text name = from->keys[key].name;
-        const ConversionRule *rule = conversion_find(home, name, has_all, (void *)to);
+        const ConversionRule *rule = conversion_find(home, name);
         ck_assert_msg(rule != NULL, "%.*s is lost", TEXT_ARG(name));
         bool found = false;
         const ConversionRule *first =
-            conversion_find(forth, rule->sources[0].key, has_all, (void *)from);
+            conversion_find(forth, rule->sources[0].key);
         for (uint32_t i = 0; first != NULL && i < first->n_sources; i++)
             found |= text_equal(first->sources[i].key, name);
         ck_assert_msg(found, "%.*s does not come back", TEXT_ARG(name));

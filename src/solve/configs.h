@@ -19,7 +19,7 @@ typedef struct ConfigKey {
     DType dtype;        /* DTYPE_NONE: unknown */
     const Shape *shape; /* NULL: unknown */
     bool optional;
-    bool is_setting; /* of a network: not of a module */
+    bool is_setting;     /* of a network: not of a module */
     const Text *aliases; /* other names that files have for it */
     uint32_t n_aliases;
 } ConfigKey;

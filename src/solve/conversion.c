@@ -1,20 +1,11 @@
 #include "solve/conversion.h"
 
-#include "solve/structure.h"
+#include "solve/pattern.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { WILDCARD_LIMIT = 8, RULES_LIMIT = 1 << 16, CHAIN_LIMIT = 1000 };
-
-typedef struct Wildcard {
-    Text name, match;
-} Wildcard;
-
-typedef struct Match {
-    Wildcard items[WILDCARD_LIMIT];
-    uint32_t count;
-} Match;
+enum { RULES_LIMIT = 1 << 16, CHAIN_LIMIT = 1000 };
 
 /* A key of the target, found from the keys of the source, and what its pattern matched. */
 typedef struct Made {
@@ -22,20 +13,25 @@ typedef struct Made {
     Match match;
 } Made;
 
+/* Whether a rule can ever have what it reads. Of the many kinds of modules that a network may have,
+ * it has one or two: what is impossible by the form of its keys is not looked for under each. */
+typedef enum Likelihood { NOT_ASKED, POSSIBLE, IMPOSSIBLE } Likelihood;
+
 /* A rule as the loops around it leave it. */
 typedef struct Rule {
     const Ast *syntax;
     Text pattern; /* of one of its outputs */
     int output;
     Text source; /* of a renaming; else data is NULL */
-    const Variable *variables;
-    uint32_t n_variables;
+    Variables variables;
     bool asks_shape;
     /* Where the pattern writes what it matches in another way, keys cannot be taken apart; they are
      * made from all keys of the source instead. */
     bool is_made;
     VECTOR(Made) made;
     HashIndex made_index;
+    Likelihood likelihood;
+    const bool *used; /* its variables, then its wildcards: the expression names them; or NULL */
 } Rule;
 
 /* What a key begins with that a rule is for: most rules are out of the question by the last eight
@@ -50,6 +46,7 @@ struct Conversion {
     Diags *diags;
     Configs *configs;
     const Method *method;
+    const ConversionOperands *operands;
     VECTOR(Rule) rules;
     VECTOR(RuleHead) heads; /* of the rules */
 };
@@ -81,126 +78,6 @@ static uint32_t model_place(const Method *method, uint32_t p) {
     return place;
 }
 
-/* ---- patterns ---- */
-
-static const Wildcard *find_wildcard(const Match *match, Text name) {
-    for (uint32_t i = 0; i < match->count; i++)
-        if (text_equal(match->items[i].name, name))
-            return &match->items[i];
-    return NULL;
-}
-
-static bool digits_only(Text text) {
-    for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
-    return true;
-}
-
-/* Whether what a wildcard would match is allowed: names of one letter match numbers. */
-static bool may_match(const Match *match, Text name, Text run) {
-    const Wildcard *before = find_wildcard(match, name);
-    if (before != NULL)
-        return text_equal(before->match, run);
-    return name.size != 1 || digits_only(run);
-}
-
-static Text drop(Text text, size_t n) {
-    return (Text){text.data + n, text.size - n};
-}
-
-/* The part of a pattern in front of its first wildcard. */
-static Text literal_part(Text pattern) {
-    const char *open = pattern.size > 0 ? memchr(pattern.data, '{', pattern.size) : NULL;
-    return open == NULL ? pattern : (Text){pattern.data, (size_t)(open - pattern.data)};
-}
-
-/* What stands between the braces that PATTERN begins with; false where they are not closed. */
-static bool read_wildcard(Text pattern, Text *inside) {
-    const char *close = memchr(pattern.data, '}', pattern.size);
-    if (close == NULL)
-        return false;
-    *inside = (Text){pattern.data + 1, (size_t)(close - pattern.data) - 1};
-    return true;
-}
-
-/* Matches a pattern from its left end, trying shorter runs first. The depth is that of the
- * wildcards. */
-static bool match_pattern(Text pattern, Text key, Match *match) {
-    Text literal = literal_part(pattern), inside, name, format;
-    if (!text_starts(key, literal))
-        return false;
-    pattern = drop(pattern, literal.size);
-    key = drop(key, literal.size);
-    if (pattern.size == 0)
-        return key.size == 0;
-    if (!read_wildcard(pattern, &inside) || match->count == WILDCARD_LIMIT)
-        return false;
-    structure_split(inside, &name, &format);
-    Text rest = drop(pattern, inside.size + 2);
-    /* In front of a fixed end only one length is possible. */
-    bool fixed = literal_part(rest).size == rest.size;
-    if (fixed && (key.size <= rest.size || !text_ends(key, rest)))
-        return false;
-    for (size_t length = fixed ? key.size - rest.size : 1; length <= key.size; length++) {
-        Text run = {key.data, length};
-        if (!may_match(match, name, run)) {
-            if (fixed)
-                return false;
-            continue;
-        }
-        uint32_t count = match->count;
-        match->items[match->count++] = (Wildcard){name, run};
-        if (fixed || match_pattern(rest, drop(key, length), match))
-            return true;
-        match->count = count;
-    }
-    return false;
-}
-
-static Text variable_text(Arena *arena, const Variable *variable) {
-    return variable->value.kind == DATUM_NUMBER
-               ? text_format(arena, "%lld", (long long)variable->value.number)
-               : variable->value.text;
-}
-
-static Text fill_pattern(Arena *arena, const Rule *rule, Text pattern, const Match *match);
-
-/* What a variable of the rule holds; in it wildcards stand for what they matched. */
-static Text rule_variable(Arena *arena, const Rule *rule, const Match *match, Text name) {
-    for (uint32_t i = rule->n_variables; i > 0; i--)
-        if (text_equal(rule->variables[i - 1].name, name)) {
-            Rule alone = {.n_variables = 0};
-            return fill_pattern(arena, &alone, variable_text(arena, &rule->variables[i - 1]),
-                                match);
-        }
-    return TEXT("");
-}
-
-static Text wildcard_text(Arena *arena, const Rule *rule, const Match *match, Text inside) {
-    Text name, format;
-    structure_split(inside, &name, &format);
-    const Wildcard *wildcard = find_wildcard(match, name);
-    Text value = wildcard != NULL ? wildcard->match : rule_variable(arena, rule, match, name);
-    structure_format(arena, value, format, &value);
-    return value;
-}
-
-/* A pattern with its wildcards replaced. */
-static Text fill_pattern(Arena *arena, const Rule *rule, Text pattern, const Match *match) {
-    Text key = TEXT(""), inside;
-    while (pattern.size > 0) {
-        Text literal = literal_part(pattern);
-        key = structure_join(arena, key, literal);
-        pattern = drop(pattern, literal.size);
-        if (pattern.size == 0 || !read_wildcard(pattern, &inside))
-            break;
-        key = structure_join(arena, key, wildcard_text(arena, rule, match, inside));
-        pattern = drop(pattern, inside.size + 2);
-    }
-    return key;
-}
-
 /* ---- what a rule's expression reads ---- */
 
 typedef VECTOR(ConversionSource) SourceVector;
@@ -216,12 +93,12 @@ static int source_parameter(const Method *method, const Ast *ast) {
  * expression itself. */
 static const Ast *chosen_branch(const Rule *rule, const Ast *ast) {
     while (ast != NULL && ast->kind == AST_IF && ast->a->kind == AST_NAME) {
-        uint32_t i = rule->n_variables;
-        while (i > 0 && !text_equal(rule->variables[i - 1].name, ast->a->text))
+        uint32_t i = rule->variables.count;
+        while (i > 0 && !text_equal(rule->variables.items[i - 1].name, ast->a->text))
             i--;
-        if (i == 0 || rule->variables[i - 1].value.kind != DATUM_NUMBER)
+        if (i == 0 || rule->variables.items[i - 1].value.kind != DATUM_NUMBER)
             break;
-        ast = rule->variables[i - 1].value.number != 0 ? ast->b : ast->c;
+        ast = rule->variables.items[i - 1].value.number != 0 ? ast->b : ast->c;
     }
     return ast;
 }
@@ -233,7 +110,7 @@ static void find_sources(const Conversion *conversion, const Rule *rule, const M
         return;
     int parameter = source_parameter(conversion->method, ast);
     if (parameter >= 0) {
-        Text key = fill_pattern(conversion->arena, rule, ast->items[0]->text, match);
+        Text key = pattern_fill(conversion->arena, &rule->variables, ast->items[0]->text, match);
         vector_push(sources,
                     (ConversionSource){ast, (uint32_t)parameter,
                                        model_place(conversion->method, (uint32_t)parameter), key});
@@ -246,18 +123,23 @@ static void find_sources(const Conversion *conversion, const Rule *rule, const M
         find_sources(conversion, rule, match, ast->items[i], sources);
 }
 
-/* What asks whether keys are there. */
+/* What asks whether the keys are there that a rule reads: those for a match, or any where there is
+ * none. */
 typedef struct Presence {
     const Conversion *conversion;
     const Rule *rule;
     const Match *match;
-    ConversionHas *has;
-    void *context;
 } Presence;
 
 static bool has_source(const Presence *presence, int parameter, Text pattern) {
-    Text key = fill_pattern(presence->conversion->arena, presence->rule, pattern, presence->match);
-    return presence->has(presence->context, (uint32_t)parameter, key);
+    const ConversionOperands *operands = presence->conversion->operands;
+    Arena *arena = presence->conversion->arena;
+    if (presence->match == NULL) {
+        KeyForm form = pattern_form(arena, &presence->rule->variables, pattern);
+        return operands->has_any(operands->context, (uint32_t)parameter, &form);
+    }
+    Text key = pattern_fill(arena, &presence->rule->variables, pattern, presence->match);
+    return operands->has(operands->context, (uint32_t)parameter, key);
 }
 
 /* Whether a part of an expression has a value: all that it reads is there, or what stands behind
@@ -278,24 +160,18 @@ static bool is_present(const Presence *presence, const Ast *ast) {
            is_present(presence, ast->c);
 }
 
-/* Whether a pattern writes a wildcard otherwise than as it matches. */
-static bool writes_otherwise(Text pattern) {
-    Text inside, name, format;
-    while (pattern = drop(pattern, literal_part(pattern).size), pattern.size > 0) {
-        if (!read_wildcard(pattern, &inside))
-            return false;
-        structure_split(inside, &name, &format);
-        if (format.size > 0)
-            return true;
-        pattern = drop(pattern, inside.size + 2);
-    }
-    return false;
+static bool is_possible(const Conversion *conversion, Rule *rule) {
+    Presence any = {.conversion = conversion, .rule = rule};
+    if (rule->likelihood == NOT_ASKED)
+        rule->likelihood =
+            rule->source.data != NULL || is_present(&any, rule->syntax->b) ? POSSIBLE : IMPOSSIBLE;
+    return rule->likelihood == POSSIBLE;
 }
 
 /* The first x["…"] of an expression that keys can be taken apart by, or NULL. */
 static const Ast *first_source(const Method *method, const Ast *ast) {
     if (ast == NULL || source_parameter(method, ast) >= 0)
-        return ast == NULL || writes_otherwise(ast->items[0]->text) ? NULL : ast;
+        return ast == NULL || pattern_writes_otherwise(ast->items[0]->text) ? NULL : ast;
     const Ast *found = first_source(method, ast->a);
     found = found != NULL ? found : first_source(method, ast->b);
     found = found != NULL ? found : first_source(method, ast->c);
@@ -332,9 +208,9 @@ static void make_keys(Conversion *conversion, Rule *rule) {
     rule->is_made = true;
     for (KeyId key = 0; config != NULL && key < config->n_keys; key++) {
         Made made = {.match.count = 0};
-        if (!match_pattern(source, config->keys[key].name, &made.match))
+        if (!pattern_match(source, config->keys[key].name, &made.match))
             continue;
-        made.key = fill_pattern(conversion->arena, rule, rule->pattern, &made.match);
+        made.key = pattern_fill(conversion->arena, &rule->variables, rule->pattern, &made.match);
         index_add(&rule->made_index, text_hash(made.key), (uint32_t)rule->made.count);
         vector_push(&rule->made, made);
     }
@@ -362,7 +238,7 @@ static bool has_head(const RuleHead *head, Text key) {
 static bool match_rule(const Rule *rule, Text key, Match *match) {
     *match = (Match){0};
     if (!rule->is_made)
-        return match_pattern(rule->pattern, key, match);
+        return pattern_match(rule->pattern, key, match);
     uint32_t found = index_find(&rule->made_index, text_hash(key), same_made, rule, &key);
     if (found == INDEX_NONE)
         return false;
@@ -385,50 +261,65 @@ static RuleVariable wildcard_variable(const Wildcard *wildcard) {
                           .text = wildcard->match};
 }
 
-static void keep_variables(Arena *arena, const Rule *rule, const Match *match,
-                           ConversionRule *out) {
-    RuleVariable *variables =
-        arena_array(arena, RuleVariable, rule->n_variables + match->count + 1);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < rule->n_variables; i++) {
-        const Datum *value = &rule->variables[i].value;
-        if (value->kind == DATUM_NUMBER || value->kind == DATUM_TEXT)
-            variables[n++] = (RuleVariable){.name = rule->variables[i].name,
-                                            .is_number = value->kind == DATUM_NUMBER,
-                                            .number = (double)value->number,
-                                            .text = variable_text(arena, &rule->variables[i])};
-    }
+/* What of the rule's variables and of what its pattern matches the expression names. */
+static const bool *find_used(Arena *arena, const Rule *rule, const Match *match,
+                             const Ast *expression) {
+    bool *used = arena_array(arena, bool, rule->variables.count + match->count + 1);
+    for (uint32_t i = 0; i < rule->variables.count; i++)
+        used[i] = names(expression, rule->variables.items[i].name);
     for (uint32_t i = 0; i < match->count; i++)
-        variables[n++] = wildcard_variable(&match->items[i]);
-    for (uint32_t i = 0; i < n; i++)
-        variables[i].used = names(out->expression, variables[i].name);
+        used[rule->variables.count + i] = names(expression, match->items[i].name);
+    return used;
+}
+
+static void keep_variables(Arena *arena, Rule *rule, const Match *match, ConversionRule *out) {
+    RuleVariable *variables =
+        arena_array(arena, RuleVariable, rule->variables.count + match->count + 1);
+    uint32_t n = 0;
+    if (rule->used == NULL)
+        rule->used = find_used(arena, rule, match, out->expression);
+    for (uint32_t i = 0; i < rule->variables.count; i++) {
+        const Datum *value = &rule->variables.items[i].value;
+        if (value->kind == DATUM_NUMBER || value->kind == DATUM_TEXT)
+            variables[n++] =
+                (RuleVariable){.name = rule->variables.items[i].name,
+                               .is_number = value->kind == DATUM_NUMBER,
+                               .used = rule->used[i],
+                               .number = (double)value->number,
+                               .text = pattern_variable(arena, &rule->variables.items[i])};
+    }
+    for (uint32_t i = 0; i < match->count; i++) {
+        variables[n] = wildcard_variable(&match->items[i]);
+        variables[n++].used = rule->used[rule->variables.count + i];
+    }
     out->variables = variables;
     out->n_variables = n;
 }
 
 /* Whether one of the sources is there: a rule does not make something of nothing. */
-static bool has_any(const SourceVector *sources, ConversionHas *has, void *context) {
+static bool has_any(const SourceVector *sources, const ConversionOperands *operands) {
     bool any = sources->count == 0;
     for (size_t i = 0; i < sources->count && !any; i++)
-        any = has(context, sources->items[i].parameter, sources->items[i].key);
+        any = operands->has(operands->context, sources->items[i].parameter, sources->items[i].key);
     return any;
 }
 
-static const ConversionRule *apply_rule(const Conversion *conversion, const Rule *rule,
-                                        const Match *match, ConversionHas *has, void *context) {
+static const ConversionRule *apply_rule(const Conversion *conversion, Rule *rule,
+                                        const Match *match) {
     Arena *arena = conversion->arena;
     bool renames = rule->source.data != NULL;
     const Ast *expression = renames ? NULL : rule->syntax->b;
-    Presence presence = {conversion, rule, match, has, context};
-    if (renames ? !has_source(&presence, 0, rule->source) : !is_present(&presence, expression))
+    Presence presence = {conversion, rule, match};
+    if (!is_possible(conversion, rule) ||
+        (renames ? !has_source(&presence, 0, rule->source) : !is_present(&presence, expression)))
         return NULL;
     SourceVector sources = {0};
     if (renames)
-        vector_push(&sources,
-                    (ConversionSource){.key = fill_pattern(arena, rule, rule->source, match)});
+        vector_push(&sources, (ConversionSource){.key = pattern_fill(arena, &rule->variables,
+                                                                     rule->source, match)});
     else
         find_sources(conversion, rule, match, expression, &sources);
-    if (!has_any(&sources, has, context)) {
+    if (!has_any(&sources, conversion->operands)) {
         vector_free(&sources);
         return NULL;
     }
@@ -445,23 +336,44 @@ static const ConversionRule *apply_rule(const Conversion *conversion, const Rule
 }
 
 /* The first pattern that matches decides; rules of the same pattern are its alternatives. */
-const ConversionRule *conversion_find(Conversion *conversion, Text key, ConversionHas *has,
-                                      void *context) {
+const ConversionRule *conversion_find(Conversion *conversion, Text key) {
     Match match;
     const Rule *decided = NULL;
     for (size_t i = 0; i < conversion->rules.count; i++) {
         if (!has_head(&conversion->heads.items[i], key))
             continue;
-        const Rule *rule = &conversion->rules.items[i];
+        Rule *rule = &conversion->rules.items[i];
         if (decided == NULL ? !match_rule(rule, key, &match)
                             : !text_equal(decided->pattern, rule->pattern))
             continue;
         decided = rule;
-        const ConversionRule *found = apply_rule(conversion, rule, &match, has, context);
+        const ConversionRule *found = apply_rule(conversion, rule, &match);
         if (found != NULL)
             return found;
     }
     return NULL;
+}
+
+/* Whether a part of an expression reads the model that what is converted is for. */
+static bool reads_base(const Conversion *conversion, const Rule *rule, const Ast *ast) {
+    ast = chosen_branch(rule, ast);
+    if (ast == NULL || source_parameter(conversion->method, ast) >= 0)
+        return ast != NULL && source_parameter(conversion->method, ast) > 0;
+    bool found = reads_base(conversion, rule, ast->a) || reads_base(conversion, rule, ast->b) ||
+                 reads_base(conversion, rule, ast->c);
+    for (uint32_t i = 0; i < ast->n_items && !found; i++)
+        found = reads_base(conversion, rule, ast->items[i]);
+    return found;
+}
+
+bool conversion_may_read_base(Conversion *conversion) {
+    bool may = false;
+    for (size_t i = 0; i < conversion->rules.count && !may; i++) {
+        Rule *rule = &conversion->rules.items[i];
+        may = rule->source.data == NULL && is_possible(conversion, rule) &&
+              reads_base(conversion, rule, rule->syntax->b);
+    }
+    return may;
 }
 
 /* ---- reading ---- */
@@ -469,8 +381,17 @@ const ConversionRule *conversion_find(Conversion *conversion, Text key, Conversi
 typedef struct RuleReader {
     Structure structure; /* the first: a reader is one */
     Conversion *conversion;
-    bool reversed; /* renamings are read from right to left */
+    bool reversed;   /* renamings are read from right to left */
+    const Ast *last; /* the expression read last; loops and templates read one many times */
+    bool last_asks_shape;
 } RuleReader;
+
+static bool asks_shape(RuleReader *reader, const Ast *expression) {
+    if (reader->last != expression)
+        reader->last_asks_shape = names(expression, TEXT("target_shape"));
+    reader->last = expression;
+    return reader->last_asks_shape;
+}
 
 static void add_rule(RuleReader *reader, Rule rule) {
     Structure *structure = &reader->structure;
@@ -480,11 +401,12 @@ static void add_rule(RuleReader *reader, Rule rule) {
                        RULES_LIMIT);
         return;
     }
-    rule.n_variables = (uint32_t)(structure->variables.count - structure->frame);
-    rule.variables = arena_copy(structure->arena, structure->variables.items + structure->frame,
-                                rule.n_variables * sizeof *rule.variables);
-    rule.asks_shape = rule.source.data == NULL && names(rule.syntax->b, TEXT("target_shape"));
-    if (writes_otherwise(rule.pattern))
+    rule.variables.count = (uint32_t)(structure->variables.count - structure->frame);
+    rule.variables.items =
+        arena_copy(structure->arena, structure->variables.items + structure->frame,
+                   rule.variables.count * sizeof *rule.variables.items);
+    rule.asks_shape = rule.source.data == NULL && asks_shape(reader, rule.syntax->b);
+    if (pattern_writes_otherwise(rule.pattern))
         make_keys(conversion, &rule);
     vector_push(&conversion->rules, rule);
     vector_push(&conversion->heads, rule_head(&rule));
@@ -572,12 +494,13 @@ static void read_item(Structure *structure, const Ast *item, const void *place) 
 }
 
 Conversion *conversion_read(Arena *arena, Diags *diags, Configs *configs, const Method *method,
-                            Text space) {
+                            Text space, const ConversionOperands *operands) {
     Conversion *conversion = arena_new(arena, Conversion);
     conversion->arena = arena;
     conversion->diags = diags;
     conversion->configs = configs;
     conversion->method = method;
+    conversion->operands = operands;
     Variable given = {TEXT("space"), {.kind = DATUM_TEXT, .text = space}};
     RuleReader reader = {.structure = {.arena = arena,
                                        .given = &given,

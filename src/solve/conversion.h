@@ -1,13 +1,11 @@
 /* Conversions: which rule makes a key of the target, and from which keys of the source.
  *
- * A pattern holds wildcards, `{name}`, each of which matches a run of characters: names of one
- * letter match numbers, others anything. The same wildcard in a rule's sources stands for what
- * it matched. Loops, conditions and templates around rules are read as those of configs are. */
+ * Loops, conditions and templates around rules are read as those of configs are. */
 #ifndef SOLVE_CONVERSION_H
 #define SOLVE_CONVERSION_H
 
 #include "recipe/method.h"
-#include "solve/configs.h"
+#include "solve/pattern.h"
 
 /* What a rule's expression can name besides its operands: variables of loops and wildcards. */
 typedef struct RuleVariable {
@@ -46,22 +44,29 @@ bool conversion_converts(const Method *method, uint32_t p);
  * keys of the result. */
 bool conversion_takes_base(const Method *method, uint32_t p);
 
-/* Whether a conversion turns a model of one config into one of another by itself, as `as` wants it. */
+/* Whether a conversion turns a model of one config into one of another by itself, as `as` wants it.
+ */
 bool conversion_is_step(const Method *method);
+
+/* What the operands have, by parameter. Not owned; asked as long as the conversion is. */
+typedef struct ConversionOperands {
+    bool (*has)(void *context, uint32_t parameter, Text key);
+    bool (*has_any)(void *context, uint32_t parameter, const KeyForm *form); /* some such key */
+    void *context;
+} ConversionOperands;
 
 /* Reads the rules of a conversion; SPACE is the name of the merge space of its result. NULL after
  * errors. */
 Conversion *conversion_read(Arena *arena, Diags *diags, Configs *configs, const Method *method,
-                            Text space);
+                            Text space, const ConversionOperands *operands);
 void conversion_free(Conversion *conversion); /* what is not in the arena */
-
-/* Whether operand PARAMETER has a key. */
-typedef bool ConversionHas(void *context, uint32_t parameter, Text key);
 
 /* The rule that makes KEY: of those with the first pattern that matches it, the first whose sources
  * are there, but for those that have a `|` behind them; one of them has to be. NULL where there is
  * none. */
-const ConversionRule *conversion_find(Conversion *conversion, Text key, ConversionHas *has,
-                                      void *context);
+const ConversionRule *conversion_find(Conversion *conversion, Text key);
+
+/* Whether conversion_find may find a rule that reads the model that what is converted is for. */
+bool conversion_may_read_base(Conversion *conversion);
 
 #endif

@@ -137,6 +137,14 @@ static bool is_there(void *context, uint32_t parameter, Text key) {
     return parameter > 0 || (id < presence->n_keys && presence->there[id]);
 }
 
+static bool is_any_there(void *context, uint32_t parameter, const KeyForm *form) {
+    const Presence *presence = context;
+    bool found = parameter > 0;
+    for (KeyId key = 0; key < presence->n_keys && !found; key++)
+        found = presence->there[key] && key_has_form(presence->config->keys[key].name, form);
+    return found;
+}
+
 static void find_presence(const Converter *converter, const Recipe *recipe, NodeId node,
                           Presence *presence) {
     Solved solved = {.recipe = recipe, .configs = presence->configs};
@@ -168,14 +176,15 @@ static bool needs_base(const Converter *converter, const Recipe *recipe, const M
     Presence presence = {.configs = configs,
                          .config = configs_find(configs, method->parameters[0].config)};
     const Config *target = configs_find(configs, method->config);
-    Conversion *conversion =
-        conversion_read(converter->arena, converter->diags, configs, method, TEXT("delta"));
+    ConversionOperands operands = {is_there, is_any_there, &presence};
+    Conversion *conversion = conversion_read(converter->arena, converter->diags, configs, method,
+                                             TEXT("delta"), &operands);
     bool needs = false;
     if (conversion != NULL && presence.config != NULL && target != NULL)
         find_presence(converter, recipe, node, &presence);
-    for (KeyId key = 0; presence.there != NULL && key < target->n_keys && !needs; key++) {
-        const ConversionRule *rule =
-            conversion_find(conversion, target->keys[key].name, is_there, &presence);
+    bool may = presence.there != NULL && conversion_may_read_base(conversion);
+    for (KeyId key = 0; may && key < target->n_keys && !needs; key++) {
+        const ConversionRule *rule = conversion_find(conversion, target->keys[key].name);
         for (uint32_t i = 0; rule != NULL && i < rule->n_sources; i++)
             needs |= rule->sources[i].parameter > 0;
     }

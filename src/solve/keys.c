@@ -280,14 +280,28 @@ typedef struct Operands {
     const SetId *sets;
 } Operands;
 
-static bool operand_has(void *context, uint32_t parameter, Text key) {
-    const Operands *operands = context;
+/* The domain of an operand and the keys it has; NULL for what may be left out and is. */
+static const Domain *operand_keys(const Operands *operands, uint32_t parameter, KeySet *keys) {
     NodeId operand = operands->operands[parameter];
-    if (is_constant(graph_node(operands->solved->recipe->graph, operand)))
-        return false; /* what may be left out is null */
     KeySolver *solver = &operands->solvers[operands->solved->domain_of[operand]];
-    KeyId id = domain_key(solver->domain, key);
-    return id != INDEX_NONE && keys_have(keys_set(solver, operands->sets[operand]), id);
+    *keys = keys_set(solver, operands->sets[operand]);
+    return is_constant(graph_node(solver->graph, operand)) ? NULL : solver->domain;
+}
+
+static bool operand_has(void *context, uint32_t parameter, Text key) {
+    KeySet keys;
+    const Domain *domain = operand_keys(context, parameter, &keys);
+    KeyId id = domain != NULL ? domain_key(domain, key) : INDEX_NONE;
+    return id != INDEX_NONE && keys_have(keys, id);
+}
+
+static bool operand_has_any(void *context, uint32_t parameter, const KeyForm *form) {
+    KeySet keys;
+    const Domain *domain = operand_keys(context, parameter, &keys);
+    for (KeyId id = 0; domain != NULL && id < domain->n_keys; id++)
+        if (keys_have(keys, id) && key_has_form(domain->keys[id], form))
+            return true;
+    return false;
 }
 
 static SetId conversion_keys(KeySolver *solvers, KeySolver *solver, NodeId id, const SetId *sets) {
@@ -297,12 +311,13 @@ static SetId conversion_keys(KeySolver *solvers, KeySolver *solver, NodeId id, c
     const ConversionRule **rules =
         arena_array(solver->arena, const ConversionRule *, solver->domain->n_keys + 1);
     Operands operands = {solvers, solved, graph_operands(solver->graph, id), sets};
+    ConversionOperands asked = {operand_has, operand_has_any, &operands};
     Builder space = {0};
     library_spaces_print(solved->recipe->library, solved->spaces[id], &space);
     Conversion *conversion = conversion_read(solver->arena, solver->diags, solved->configs,
-                                             node->method, builder_view(&space));
+                                             node->method, builder_view(&space), &asked);
     for (KeyId key = 0; conversion != NULL && key < solver->domain->n_keys; key++) {
-        rules[key] = conversion_find(conversion, solver->domain->keys[key], operand_has, &operands);
+        rules[key] = conversion_find(conversion, solver->domain->keys[key]);
         if (rules[key] != NULL)
             set_bit(bits, key);
     }

@@ -35,7 +35,7 @@ typedef struct Structure Structure;
 struct Structure {
     Arena *arena;
     Diags *diags;
-    const Scope *scope; /* of the config, conversion or template being read */
+    const Scope *scope;    /* of the config, conversion or template being read */
     const Variable *given; /* one that is seen everywhere, templates included; or NULL */
     VECTOR(Variable) variables;
     size_t frame;               /* where those of the template being read begin */
