@@ -143,7 +143,10 @@ static void check_network(const char *folder, const char *name) {
     if (strcmp(expected.how, "adapter") == 0) {
         write_base(&expected, folder);
         write_adapter(folder, network, name);
-        snprintf(plan, sizeof plan, "convert(model(\"adapter\"), model(\"base.safetensors\"))\n");
+        bool known = strcmp(expected.config, "-") != 0;
+        snprintf(plan, sizeof plan,
+                 "convert(model(\"adapter\"), model(\"base.safetensors\"%s%s%s))\n",
+                 known ? ", config = \"" : "", known ? expected.config : "", known ? "\"" : "");
     } else if (strcmp(expected.how, "base") == 0) {
         write_base(&expected, folder);
         snprintf(plan, sizeof plan,
@@ -190,7 +193,7 @@ START_TEST(networks_add_what_their_formulas_say) {
         check_network(folder, name);
         n++;
     }
-    ck_assert_uint_ge(n, 200);
+    ck_assert_uint_ge(n, 220);
     closedir(stream);
     scratch_close(folder);
 }
@@ -266,6 +269,40 @@ START_TEST(an_adapter_has_its_settings_beside_it) {
         "plan.mecha:1:34: error: adapter/adapter_config.json: is no JSON object: stri\n"
         "plan.mecha:1:34: error: adapter/adapter_config.json: its pattern '(' in "
         "'alpha_pattern' is not understood\n");
+}
+END_TEST
+
+/* What PEFT's own types need to know stands in their settings, and it is asked for. */
+START_TEST(adapters_say_what_they_need) {
+    static const struct {
+        const char *name, *message;
+    } cases[] = {
+        {"peft-oft_5_terms", "nothing says how this network turns weights"},
+        {"peft-oft_first", "nothing says how this network turns weights"},
+        {"peft-ia3_convolution", "nothing says whether this network is for inputs or outputs"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char output[300];
+        snprintf(output, sizeof output, "%s: its adapter_config.json is not beside it\n",
+                 cases[i].message);
+        expect_with_adapter(cases[i].name,
+                            "rm adapter/adapter_config.json; \"$MECHA\" check plan.mecha 2>&1 | "
+                            "head -1 | sed 's/.*error: //; s/, at the key.*//'",
+                            output);
+    }
+    static const char *const shapes[] = {"peft-ia3", "peft-oft_first", "peft-oft_5_terms",
+                                         "peft-boft"};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        expect_with_adapter(shapes[i],
+                            "cat > other.mecha <<'END'\n"
+                            "method grown(a: S) -> S { concat([a, a, a]) }\n"
+                            "method wider(a: S) -> S { concat([a, a, a], 1) }\n"
+                            "x = model(\"base.safetensors\")\n"
+                            "save apply(grown(wider(x)), model(\"adapter\")) to \"o\"\n"
+                            "END\n"
+                            "\"$MECHA\" check other.mecha 2>&1 | grep -o 'this network is for a "
+                            "weight of another shape' | sort -u",
+                            "this network is for a weight of another shape\n");
 }
 END_TEST
 
@@ -412,6 +449,7 @@ Suite *networks_suite(void) {
     tcase_add_test(tests, networks_of_transformers_are_joined_and_truncated);
     tcase_add_test(tests, a_result_tells_which_model_a_network_was_for);
     tcase_add_test(tests, an_adapter_has_its_settings_beside_it);
+    tcase_add_test(tests, adapters_say_what_they_need);
     suite_add_tcase(suite, tests);
     return suite;
 }

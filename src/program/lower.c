@@ -379,6 +379,11 @@ void region_leaves(const Region *region, Text key, bool (*lacks)(void *context, 
     XXH3_freeState(hash);
 }
 
+static bool same_setting(const Tensor *a, const Tensor *b) {
+    return a->is_setting == b->is_setting &&
+           (!a->is_setting || memcmp(a->data, b->data, a->bytes) == 0);
+}
+
 bool leaves_equal(const Solved *solved, const KeyLeaves *a, const KeyLeaves *b, bool exact) {
     (void)solved;
     if (a->hash != b->hash || a->count != b->count || a->same_shape != b->same_shape)
@@ -388,7 +393,7 @@ bool leaves_equal(const Solved *solved, const KeyLeaves *a, const KeyLeaves *b, 
         if (a->items[i].node != b->items[i].node || a->items[i].scaled != b->items[i].scaled ||
             (x == NULL) != (y == NULL))
             return false;
-        if (x != NULL && (x->dtype != y->dtype ||
+        if (x != NULL && (x->dtype != y->dtype || !same_setting(x, y) ||
                           ((exact || !a->same_shape) && !shape_equal(&x->shape, &y->shape))))
             return false;
     }
@@ -422,10 +427,19 @@ static Term *term_of(const Evaluation *evaluation, NodeId id) {
 static bool evaluate_region(Lower *lower, const Region *region, Text key, uint32_t *slot,
                             Term *roots);
 
+/* Settings are known now. */
+static double setting_value(const Tensor *setting) {
+    float value;
+    memcpy(&value, setting->data, sizeof value);
+    return (double)value;
+}
+
 static Term leaf_term(Lower *lower, uint32_t slot) {
     const Tensor *tensor = lower->leaves->items[slot].tensor;
     if (tensor == NULL)
         return term_absent;
+    if (tensor->is_setting)
+        return term_number(setting_value(tensor), NUMBER_FLOAT);
     bool scalar = tensor->shape.rank == 0 || is_one_scale(tensor);
     ShapeId shape = scalar                      ? SHAPE_ID_SCALAR
                     : lower->leaves->same_shape ? SHAPE_ID_KEY

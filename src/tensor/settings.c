@@ -68,10 +68,24 @@ static bool add_pattern(SettingReader *reader, const char *name, const char *pat
     return true;
 }
 
+/* A name stands for a module that it is, or that ends in a dot and it. PEFT, tuners/tuners_utils.py
+ * (check_target_module_exists). */
+static void add_modules(SettingReader *reader, const char *name, Text ending) {
+    for (uint32_t i = 0; i < reader->modules.count; i++) {
+        Text module = reader->modules.texts[i];
+        Text before = {module.data, module.size - ending.size};
+        if (text_ends(module, ending) && (before.size == 0 || text_ends(before, TEXT("."))))
+            add_setting(
+                reader,
+                text_format(reader->arena, "%s/%s/%.*s", settings_name, name, TEXT_ARG(module)), 1);
+    }
+}
+
 static bool add_value(SettingReader *reader, const char *name, const json_t *value) {
     Text full = text_format(reader->arena, "%s/%s", settings_name, name);
     const char *pattern;
     json_t *number;
+    size_t i;
     bool ok = true;
     if (json_is_number(value))
         add_setting(reader, full, json_number_value(value));
@@ -80,6 +94,9 @@ static bool add_value(SettingReader *reader, const char *name, const json_t *val
     if (json_is_object(value))
         json_object_foreach((json_t *)value, pattern, number) if (json_is_number(number) && ok) ok =
             add_pattern(reader, name, pattern, json_number_value(number));
+    if (json_is_array(value))
+        json_array_foreach(value, i, number) if (json_is_string(number))
+            add_modules(reader, name, text_from(json_string_value(number)));
     return ok;
 }
 
@@ -110,6 +127,7 @@ bool settings_read(Arena *arena, Text path, const Tensor *tensors, size_t n_tens
                       root == NULL ? error.text : "something else is there");
     }
     find_modules(&reader);
+    add_setting(&reader, text_from(settings_name), 1);
     bool ok = add_values(&reader, root);
     names_free(&reader.modules);
     json_decref(root);

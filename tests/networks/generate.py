@@ -508,3 +508,177 @@ case, delta = loha((12, 8))
 del case["alpha"]
 write_adapter("peft-loha", {"peft_type": "LOHA", "r": 2, "alpha": 1.5}, QPROJ + ".weight",
               ({f"base_model.model.{QPROJ}.{part}": value for part, value in case.items()}, delta))
+
+# ---- what PEFT makes otherwise than LyCORIS, as its merges have it ----
+
+def ia3_peft(shape, inputs, rank=2):
+    n = shape[1] if inputs else shape[0]
+    place = (1, n, *[1] * (len(shape) - 2)) if len(shape) > 2 else (1, n) if inputs else (n, 1)
+    factor = draw(*place)
+    spread = factor.reshape(1, n, *[1] * (len(shape) - 2)) if inputs else factor.reshape(n, *[1] * (len(shape) - 1))
+    return factor, base(shape) * spread - base(shape)
+
+
+def blockwise(blocks):
+    """A block-diagonal matrix."""
+    size = blocks.shape[-1]
+    whole = np.zeros((len(blocks) * size,) * 2)
+    for i, block in enumerate(blocks):
+        whole[i * size : (i + 1) * size, i * size : (i + 1) * size] = block
+    return whole
+
+
+def cayley_peft(skew):
+    one = np.eye(skew.shape[-1])
+    return np.stack([(one - q) @ np.linalg.inv(one + q) for q in skew])
+
+
+def projected(blocks, eps):
+    eps = eps / np.sqrt(len(blocks))
+    sizes = np.sqrt((blocks**2).sum(axis=(1, 2), keepdims=True))
+    return np.where(sizes <= eps, blocks, eps * blocks / sizes)
+
+
+def oft_first(shape, r, shared=False, eps=None):
+    """Outputs: W' is (W^T R)^T, R cut where blocks are more than outputs."""
+    size = -(-shape[0] // r)
+    data = draw(1 if shared else r, size, size)
+    blocks = data if eps is None else projected(data, eps * size * size)
+    turn = cayley_peft((blocks - np.swapaxes(blocks, 1, 2)) / 2)
+    whole = blockwise(np.concatenate([turn] * r) if shared else turn)[: shape[0], : shape[0]]
+    w = matrix(base(shape))
+    return data, (w.T @ whole).T.reshape(shape) - base(shape)
+
+
+def oft_peft(shape, size, shared=False, eps=None, terms=None):
+    """Inputs: W' is (R W^T)^T; R is told by triangles."""
+    inputs = int(np.prod(shape[1:]))
+    data = (draw(1 if shared else inputs // size, size * (size - 1) // 2) / 4).astype(np.float32).astype(np.float64)
+    skew = np.zeros((len(data), size, size))
+    skew[:, *np.triu_indices(size, 1)] = data
+    skew = skew - np.swapaxes(skew, 1, 2)
+    skew = skew if eps is None else projected(skew, eps)
+    if terms is None:
+        turn = cayley_peft(skew)
+    else:
+        turn = np.repeat(np.eye(size)[None], len(data), axis=0)
+        if terms > 1:
+            turn = turn + 2 * skew
+        if terms > 2:
+            turn, power = turn + 2 * skew @ skew, skew @ skew
+            for _ in range(3, terms - 1):
+                power = power @ skew
+                turn = turn + 2 * power
+            turn = turn + power @ skew
+    whole = blockwise(np.concatenate([turn] * (inputs // size)) if shared else turn)
+    return data, (whole @ matrix(base(shape)).T).T.reshape(shape) - base(shape)
+
+
+def butterfly_order(n, blocks, half):
+    """Which row each row comes from: within so many equal blocks, first the even pieces of HALF rows, then the odd ones."""
+    size = n // blocks
+    pieces = np.arange(size).reshape(-1, half)
+    order = np.concatenate([pieces[0::2], pieces[1::2]]).reshape(-1)
+    return np.concatenate([start + order for start in range(0, n, size)])
+
+
+def boft_peft(shape, stages, count):
+    n = int(np.prod(shape[1:]))
+    size = n // count
+    data, scale = draw(stages, count, size, size), draw(shape[0], 1) if len(shape) == 2 else draw(1, shape[0])
+    whole = np.eye(n)
+    for i in range(stages):
+        order = np.arange(n) if stages == 1 else butterfly_order(n, count // 2**i, size // 2)
+        shuffle = np.eye(n)[order]
+        whole = shuffle @ blockwise(cayley_peft((data[i] - np.swapaxes(data[i], 1, 2)) / 2)) @ shuffle.T @ whole
+    w = (whole @ matrix(base(shape)).T).T * scale.reshape(-1, 1)
+    return data, scale, w.reshape(shape) - base(shape)
+
+
+def write_peft(name, settings, part, case, key=QPROJ, kind="weight"):
+    value, delta = case
+    write_adapter(name, settings, f"{key}.{kind}", ({f"base_model.model.{key}.{part}": value}, delta))
+
+
+IA3 = {"peft_type": "IA3", "target_modules": ["q_proj", "down_proj", "conv"], "feedforward_modules": ["down_proj", "conv_in"],
+       "fan_in_fan_out": False, "init_ia3_weights": True}
+write_peft("peft-ia3", IA3, "ia3_l", ia3_peft((12, 8), False))
+write_peft("peft-ia3_feedforward", IA3, "ia3_l", ia3_peft((12, 8), True), "model.layers.0.mlp.down_proj")
+write_peft("peft-ia3_square", IA3, "ia3_l", ia3_peft((8, 8), True), "model.layers.0.mlp.down_proj")
+write_peft("peft-ia3_convolution", IA3, "ia3_l", ia3_peft((6, 6, 3, 3), True), "encoder.conv_in")
+write_peft("peft-ia3_convolution_outputs", IA3, "ia3_l", ia3_peft((6, 6, 3, 3), False), "encoder.conv_out")
+factor = draw(12, 1)
+write_peft("peft-ia3_fan_in_fan_out", IA3 | {"fan_in_fan_out": True}, "ia3_l",
+           (factor, base((8, 12)) * factor.reshape(1, -1) - base((8, 12))), "transformer.h.0.attn.c_attn")
+write_peft("peft-ia3_bias", IA3, "ia3_l", (factor, base((12,)) * factor.reshape(-1) - base((12,))), QPROJ, "bias")
+OFT = {"peft_type": "OFT", "r": 3, "coft": False, "eps": 0.01, "block_share": False}
+write_peft("peft-oft_first", OFT, "oft_r", oft_first((12, 8), 3))
+write_peft("peft-oft_first_cut", OFT | {"r": 5}, "oft_r", oft_first((12, 8), 5))
+write_peft("peft-oft_first_shared", OFT | {"block_share": True}, "oft_r", oft_first((12, 8), 3, shared=True))
+write_peft("peft-oft_first_coft", OFT | {"coft": True}, "oft_r", oft_first((12, 8), 3, eps=float(np.float32(0.01))))
+write_peft("peft-oft_first_convolution", OFT, "oft_r", oft_first((6, 4, 3, 3), 3), "encoder.conv_in")
+NEW = {"peft_type": "OFT", "r": 0, "oft_block_size": 4, "coft": False, "eps": 0.01, "block_share": False, "use_cayley_neumann": True,
+       "num_cayley_neumann_terms": 5}
+for terms in (5, 7, 4, 3, 2):
+    write_peft(f"peft-oft_{terms}_terms", NEW | {"num_cayley_neumann_terms": terms}, "oft_R.weight", oft_peft((6, 12), 4, terms=terms))
+EXACT = NEW | {"use_cayley_neumann": False}
+write_peft("peft-oft", EXACT, "oft_R.weight", oft_peft((6, 12), 4))
+write_peft("peft-oft_shared", EXACT | {"block_share": True}, "oft_R.weight", oft_peft((6, 12), 4, shared=True))
+write_peft("peft-oft_coft", EXACT | {"coft": True}, "oft_R.weight", oft_peft((6, 12), 4, eps=float(np.float32(0.01))))
+write_peft("peft-oft_convolution", EXACT, "oft_R.weight", oft_peft((6, 4, 3, 3), 6), "encoder.conv_in")
+BOFT = {"peft_type": "BOFT", "boft_block_size": 4, "boft_block_num": 0, "boft_n_butterfly_factor": 1, "fan_in_fan_out": False}
+for name, shape, stages, count, key in [
+    ("peft-boft", (6, 16), 1, 4, QPROJ), ("peft-boft_2_stages", (6, 16), 2, 4, QPROJ), ("peft-boft_3_stages", (6, 32), 3, 8, QPROJ),
+    ("peft-boft_odd", (6, 15), 1, 5, QPROJ), ("peft-boft_convolution", (6, 4, 2, 2), 2, 4, "encoder.conv_in"),
+]:
+    data, scale, delta = boft_peft(shape, stages, count)
+    write_adapter(name, BOFT | {"boft_n_butterfly_factor": stages}, key + ".weight",
+                  ({f"base_model.model.{key}.boft_R": data, f"base_model.model.{key}.boft_s": scale}, delta))
+
+# DoRA of PEFT: a magnitude for each output, whatever its shape.
+for name, shape, place in [("peft-dora_square", (8, 8), (8,)), ("peft-dora_convolution", (6, 6, 3, 3), (1, 6, 1, 1))]:
+    up, down = draw(shape[0], 2, *[1] * (len(shape) - 2)), draw(2, *shape[1:])
+    scale = (np.abs(draw(*place)) + 0.5).astype(np.float32).astype(np.float64)
+    moved = base(shape) + (matrix(up) @ matrix(down)).reshape(shape) * 1.5
+    norms = np.sqrt((moved**2).sum(axis=tuple(range(1, len(shape))), keepdims=True))
+    write_adapter(name, SETTINGS | {"use_dora": True}, "encoder.conv_in.weight",
+                  ({f"base_model.model.encoder.conv_in.{part}": value for part, value in
+                    [("lora_B.weight", up), ("lora_A.weight", down), ("lora_magnitude_vector.weight", scale)]},
+                   moved * scale.reshape(norms.shape) / norms - base(shape)))
+case, delta = peft(rank=4)
+write_adapter("peft-rank_pattern", SETTINGS | {"rank_pattern": {"q_proj": 4}}, QPROJ + ".weight", (case, delta))
+case, delta = peft(rank=4, alpha=5.0 * 2)
+write_adapter("peft-rank_pattern_rslora", SETTINGS | {"rank_pattern": {"q_proj": 4}, "alpha_pattern": {"q_proj": 5}, "use_rslora": True},
+              QPROJ + ".weight", (case, delta))
+
+# The same types on the UNets and transformers of diffusers.
+PLACES = [
+    ("sd1", "sd1-diffusers", "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q", "unet."),
+    ("sdxl", "sdxl-diffusers", "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q", "unet."),
+    ("sd3", "sd3-diffusers", "transformer_blocks.1.ff.net.0.proj", "transformer."),
+    ("flux", "flux-diffusers", "transformer_blocks.1.attn.to_add_out", "transformer."),
+]
+for architecture, target, module, place in PLACES:
+    before = f"base_model.model.{module}."
+    for name, settings, tensors in [
+        ("ia3", IA3, dict([("ia3_l", None)])), ("oft", NEW, None), ("boft", BOFT, None), ("dora", SETTINGS, None)]:
+        if name == "ia3":
+            value, delta = ia3_peft((6, 12), False)
+            parts = {"ia3_l": value}
+        elif name == "oft":
+            value, delta = oft_peft((6, 12), 4, terms=5)
+            parts = {"oft_R.weight": value}
+        elif name == "boft":
+            data, scale, delta = boft_peft((6, 16), 2, 4)
+            parts = {"boft_R": data, "boft_s": scale}
+        else:
+            up, down = draw(8, 2), draw(2, 8)
+            scale = (np.abs(draw(8)) + 0.5).astype(np.float32).astype(np.float64)
+            moved = base((8, 8)) + up @ down * 1.5
+            parts = {"lora_B.weight": up, "lora_A.weight": down, "lora_magnitude_vector": scale}
+            delta = moved * (scale / np.sqrt((moved**2).sum(axis=1)))[:, None] - base((8, 8))
+            # Without an alpha of its own a module of these namings is scaled by what the settings say.
+        write_case(folder, f"{architecture}-peft_{name}", target, "", f"{place}{module}.weight", "adapter",
+                   ({before + part: value for part, value in parts.items()}, delta))
+        with open(f"{folder}/{architecture}-peft_{name}.json", "w") as file:
+            json.dump(settings, file)
