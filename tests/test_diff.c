@@ -1,4 +1,5 @@
 /* mecha diff: what differs, and how much. */
+#include "mecha.h"
 #include "run.h"
 #include "tests.h"
 
@@ -136,6 +137,21 @@ START_TEST(as_a_page) {
 }
 END_TEST
 
+/* As the library's caller asks; the program itself ends. */
+START_TEST(it_can_be_interrupted) {
+    int interrupted = 1;
+    Engine *engine = mecha_open(&(MechaOptions){.threads = 2, .interrupted = &interrupted});
+    char *a = path_in(folder, "a.safetensors"), *b = path_in(folder, "b.safetensors");
+    bool different;
+    ck_assert(!mecha_diff(engine, a, b, &different));
+    ck_assert_uint_eq(diags_count(mecha_diags(engine)), 1);
+    ck_assert_str_eq(diags_at(mecha_diags(engine), 0)->message.data, "interrupted");
+    mecha_close(engine);
+    free(a);
+    free(b);
+}
+END_TEST
+
 Suite *diff_suite(void) {
     Suite *suite = suite_create("diff");
     TCase *cases = tcase_create("diff");
@@ -147,6 +163,7 @@ Suite *diff_suite(void) {
     tcase_add_test(cases, models_that_do_not);
     tcase_add_test(cases, as_json);
     tcase_add_test(cases, as_a_page);
+    tcase_add_test(cases, it_can_be_interrupted);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -3,13 +3,13 @@
  *  - `# error: TEXT`: an error on this line, or in the library, whose message holds TEXT, and no
  *    output; `hint`: the same for what stands under the carets; `warning`: a warning on this line;
  *    `note`: a note, on this line or without a place
- *  - `# option: dtype f16`: an option of the run: dtype, space, compute, `output none`, or
- *    `set NAME VALUE`
+ *  - `# option: dtype f16`: an option of the run: dtype, space, compute, allow-unused, `output
+ * none`, or `set NAME VALUE`
  *  - `# expect: KEY 1 2 3`: the result holds these values under KEY; `# dtype: KEY bf16`: its dtype
  *    there; `# keys: a b c`: it has these keys, in any order; `# absent: KEY`: it lacks KEY
  *
- * The models that they merge are made here (see write_models), or stand in tests/scales. The recipe that a result carries
- * makes the same bytes again. */
+ * The models that they merge are made here (see write_models), or stand in tests/scales. The recipe
+ * that a result carries makes the same bytes again. */
 #include "tests.h"
 
 #include "again.h"
@@ -316,6 +316,8 @@ static void read_options(const TestRecipe *recipe, MechaOptions *options, MechaS
             options->output = NULL;
         else if (strcmp(name, "compute") == 0)
             options->compute = words;
+        else if (strcmp(name, "allow-unused") == 0)
+            options->allow_unused = true;
         else if (strcmp(name, "set") == 0) {
             settings[options->n_settings].name = strsep(&words, " ");
             settings[options->n_settings++].value = words;

@@ -1,4 +1,5 @@
 /* run --record-hashes and recipe --verify: whether the inputs of a result are what they were. */
+#include "mecha.h"
 #include "run.h"
 #include "tests.h"
 
@@ -194,6 +195,35 @@ START_TEST(content_is_as_documented) {
 }
 END_TEST
 
+static int interrupted;
+
+static void interrupt(void *context, const MechaProgress *progress) {
+    (void)context;
+    interrupted = progress->keys_done == progress->keys;
+}
+
+/* All keys are made, and the part of the inputs is still to be read that they did not need. */
+START_TEST(an_interrupt_after_the_evaluation_counts) {
+    char *output = path_in(folder, "out.safetensors"), *plan = path_in(folder, "part.mecha");
+    interrupted = 0;
+    MechaOptions options = {.output = output,
+                            .threads = 2,
+                            .record_hashes = true,
+                            .progress = interrupt,
+                            .interrupted = &interrupted};
+    Engine *engine = mecha_open(&options);
+    ck_assert(mecha_load_file(engine, plan) && mecha_prepare(engine));
+    ck_assert(!mecha_run(engine));
+    ck_assert_uint_eq(diags_count(mecha_diags(engine)), 1);
+    ck_assert_str_eq(diags_at(mecha_diags(engine), 0)->message.data,
+                     "interrupted: nothing was changed");
+    mecha_close(engine);
+    ck_assert(!path_exists(folder, "out.safetensors"));
+    free(output);
+    free(plan);
+}
+END_TEST
+
 Suite *record_suite(void) {
     Suite *suite = suite_create("record");
     TCase *cases = tcase_create("record");
@@ -209,6 +239,7 @@ Suite *record_suite(void) {
     tcase_add_test(cases, without_a_record);
     tcase_add_test(cases, every_way_of_reading_takes_the_same);
     tcase_add_test(cases, content_is_as_documented);
+    tcase_add_test(cases, an_interrupt_after_the_evaluation_counts);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static char *folder;
 
@@ -148,6 +149,46 @@ START_TEST(parameters_and_options_are_set) {
     expect_piped(":set threads 3\n:set dtype bf16\n:set strict\n:set\n:set therads 3\n", 1,
                  "dtype bf16\nthreads 3\nstrict\n",
                  "mecha: neither an option nor a parameter: 'therads'; did you mean 'threads'?\n");
+}
+END_TEST
+
+START_TEST(slips_are_answered) {
+    write_text(folder, "half.mecha", "x = 1\ny = (x\n");
+    static const char *const said[][2] = {
+        {":frobnicate", "there is no command ':frobnicate'; :help lists them"},
+        {":set frobnicate 3", "neither an option nor a parameter: 'frobnicate'"},
+        {":set threads", "'threads' takes a value, N"},
+        {":set threads many", "'threads' takes N, not 'many'"},
+        {":load", ":load needs a file"},
+        {":load nowhere.mecha", "nowhere.mecha: No such file or directory"},
+        {":load .", ".: Is a directory"},
+        {":load half.mecha", "half.mecha: its last statement is not finished"},
+        {"x = 3\n:save nowhere/x.mecha", "nowhere/x.mecha: No such file or directory"},
+    };
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        char error[200];
+        snprintf(error, sizeof error, "mecha: %s\n", said[i][1]);
+        expect_piped(said[i][0], 1, "", error);
+    }
+}
+END_TEST
+
+/* Room for the model, and none for what is made of it. The file is a hole but for its header. */
+START_TEST(what_memory_lacks_is_said) {
+    static const char begin[] = "\x48\0\0\0\0\0\0\0{\"x\":{\"dtype\":\"F32\",\"shape\":[100000000],"
+                                "\"data_offsets\":[0,400000000]}}  ";
+    write_file(folder, "large.safetensors", begin, sizeof begin - 1);
+    char *path = path_in(folder, "large.safetensors");
+    ck_assert_int_eq(truncate(path, sizeof begin - 1 + 400000000), 0);
+    free(path);
+    RunOptions options = {.folder = folder,
+                          .input = "method m(a: S) -> S { abs(a) }\n"
+                                   "m(model(\"large.safetensors\"))[\"x\"]\n"};
+    Run run = run_shell(&options, "ulimit -v 750000; \"$MECHA\" repl");
+    ck_assert_msg(run.status == 1 &&
+                      strstr(run.error, "error: there is not enough memory to look at 'x'") != NULL,
+                  "status %d\n%s", run.status, run.error);
+    run_free(&run);
 }
 END_TEST
 
@@ -321,6 +362,8 @@ Suite *repl_suite(void) {
                                   loaded_files_import_what_stands_beside_them,
                                   names_are_bound_again,
                                   parameters_and_options_are_set,
+                                  slips_are_answered,
+                                  what_memory_lacks_is_said,
                                   sessions_are_run_saved_and_loaded,
                                   an_error_does_not_end_it,
                                   tab_completes,
@@ -331,6 +374,7 @@ Suite *repl_suite(void) {
                                   what_was_typed_is_remembered,
                                   help_tells_about_anything};
     Suite *suite = suite_create("repl");
+    setenv("MECHA", mecha_binary(), 1);
     TCase *cases = tcase_create("repl");
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_set_timeout(cases, 60);
