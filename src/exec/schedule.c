@@ -399,9 +399,11 @@ static void check_memory(Schedule *schedule) {
 static void finish_outputs(Schedule *schedule) {
     uint32_t n = schedule->solved->recipe->n_outputs;
     schedule->outputs = arena_array(schedule->arena, Output, n);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
+        vector_reserve(&schedule->tensors[i], 1); /* none is an array, too */
         schedule->outputs[i] = (Output){.tensors = schedule->tensors[i].items,
                                         .n_tensors = (uint32_t)schedule->tensors[i].count};
+    }
 }
 
 static bool find_dtypes(Schedule *schedule) {
