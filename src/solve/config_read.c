@@ -133,34 +133,34 @@ static void add_key(Reader *reader, const Place *place, ConfigKey key, Span span
 static void read_key(Reader *reader, const Ast *item, Place place) {
     Shape *shape = item->b != NULL ? arena_new(reader->structure.arena, Shape) : NULL;
     ConfigKey key = {.shape = shape};
-    Texts names = {0}, aliases = {0};
+    Texts aliases = {0};
     const Text *dots;
     read_attributes(reader, item, &place, &aliases, &dots);
-    structure_names(&reader->structure, item->a, &names);
+    Texts names = structure_names(&reader->structure, item->a);
     if (item->b == NULL || read_shape(reader, item->b, shape))
         for (size_t i = 0; i < names.count && !reader->structure.failed; i++) {
             Place here = place;
             extend_names(reader, &here, names.items[i], &aliases);
             add_key(reader, &here, key, item->span);
         }
-    vector_free(&names);
+    structure_forget(&reader->structure, &names);
     vector_free(&aliases);
 }
 
 /* ---- items ---- */
 
 static void read_prefix(Reader *reader, const Ast *item, Place place) {
-    Texts prefixes = {0}, aliases = {0};
+    Texts aliases = {0};
     const Text *dots;
     read_attributes(reader, item, &place, &aliases, &dots);
-    structure_names(&reader->structure, item->a, &prefixes);
+    Texts prefixes = structure_names(&reader->structure, item->a);
     for (size_t i = 0; i < prefixes.count && !reader->structure.failed; i++) {
         Place inner = place;
         extend_names(reader, &inner, prefixes.items[i], &aliases);
         inner.dots = dots;
         structure_read(&reader->structure, item->b, &inner);
     }
-    vector_free(&prefixes);
+    structure_forget(&reader->structure, &prefixes);
     vector_free(&aliases);
 }
 

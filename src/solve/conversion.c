@@ -414,9 +414,8 @@ static void add_rule(RuleReader *reader, Rule rule) {
 
 /* "new" = "old": the same tensor by another name. Lists of names go side by side. */
 static void read_renaming(RuleReader *reader, const Ast *item) {
-    Texts left = {0}, right = {0};
-    structure_names(&reader->structure, item->a, &left);
-    structure_names(&reader->structure, item->b, &right);
+    Texts left = structure_names(&reader->structure, item->a);
+    Texts right = structure_names(&reader->structure, item->b);
     if (left.count != right.count)
         structure_fail(&reader->structure, item->span,
                        "there are %zu names on the left and %zu on the right", left.count,
@@ -426,16 +425,15 @@ static void read_renaming(RuleReader *reader, const Ast *item) {
                                 .output = -1,
                                 .pattern = reader->reversed ? right.items[i] : left.items[i],
                                 .source = reader->reversed ? left.items[i] : right.items[i]});
-    vector_free(&left);
-    vector_free(&right);
+    structure_forget(&reader->structure, &left);
+    structure_forget(&reader->structure, &right);
 }
 
 static void read_output(RuleReader *reader, const Ast *item, const Ast *pattern, int output) {
-    Texts patterns = {0};
-    structure_names(&reader->structure, pattern, &patterns);
+    Texts patterns = structure_names(&reader->structure, pattern);
     for (size_t i = 0; i < patterns.count; i++)
         add_rule(reader, (Rule){.syntax = item, .output = output, .pattern = patterns.items[i]});
-    vector_free(&patterns);
+    structure_forget(&reader->structure, &patterns);
 }
 
 /* The operators of the longest chain in an expression; rules are walked down their chains. */

@@ -15,6 +15,9 @@ static const Datum no_datum = {.kind = DATUM_NONE};
 void structure_free(Structure *structure) {
     vector_free(&structure->variables);
     vector_free(&structure->blocks);
+    vector_free(&structure->spine);
+    for (uint32_t i = 0; i < structure->n_spare; i++)
+        vector_free(&structure->spare[i]);
 }
 
 Datum structure_fail(Structure *structure, Span span, const char *format, ...) {
@@ -234,29 +237,36 @@ static void expand(Structure *structure, Text done, Text rest, Span span, Texts 
     expand(structure, structure_join(structure->arena, done, value), after, span, out);
 }
 
-static void expand_name(Structure *structure, const Ast *string, Texts *out) {
+Texts structure_names(Structure *structure, const Ast *string) {
+    Texts names = {0};
+    if (structure->n_spare > 0)
+        names = structure->spare[--structure->n_spare];
+    names.count = 0;
     size_t wildcards = 0;
     for (size_t i = 0; i < string->text.size; i++)
         wildcards += string->text.data[i] == '{';
     if (wildcards > WILDCARD_LIMIT)
         structure_fail(structure, string->span, "a name has %d wildcards at most", WILDCARD_LIMIT);
     else
-        expand(structure, TEXT(""), string->text, string->span, out);
+        expand(structure, TEXT(""), string->text, string->span, &names);
+    return names;
 }
 
-void structure_names(Structure *structure, const Ast *string, Texts *out) {
-    expand_name(structure, string, out);
+void structure_forget(Structure *structure, Texts *names) {
+    if (structure->n_spare < SPARE_TEXTS)
+        structure->spare[structure->n_spare++] = *names;
+    else
+        vector_free(names);
 }
 
 /* A string that stands for one text. */
 Text structure_name(Structure *structure, const Ast *string) {
-    Texts texts = {0};
-    expand_name(structure, string, &texts);
+    Texts texts = structure_names(structure, string);
     Text text = texts.count > 0 ? texts.items[0] : TEXT("");
     if (texts.count > 1)
         structure_fail(structure, string->span,
                        "this stands for several names where there can be one");
-    vector_free(&texts);
+    structure_forget(structure, &texts);
     return text;
 }
 
@@ -324,15 +334,14 @@ static Datum combine(Structure *structure, const Ast *ast, Datum a, Datum b) {
 
 /* Chains lean to the left and may be long. */
 static Datum evaluate_binary(Structure *structure, const Ast *ast) {
-    VECTOR(const Ast *) spine = {0};
+    size_t mark = structure->spine.count;
     for (; ast->kind == AST_BINARY; ast = ast->a)
-        vector_push(&spine, ast);
+        vector_push(&structure->spine, ast);
     Datum left = structure_evaluate(structure, ast);
-    while (spine.count > 0) {
-        const Ast *step = spine.items[--spine.count];
+    while (structure->spine.count > mark) {
+        const Ast *step = structure->spine.items[--structure->spine.count];
         left = combine(structure, step, left, structure_evaluate(structure, step->b));
     }
-    vector_free(&spine);
     return left;
 }
 

@@ -29,7 +29,7 @@ typedef struct KnownTemplate {
     const Scope *scope;
 } KnownTemplate;
 
-enum { KNOWN_TEMPLATES = 64 };
+enum { KNOWN_TEMPLATES = 64, SPARE_TEXTS = 2 };
 
 typedef struct Structure Structure;
 struct Structure {
@@ -40,6 +40,9 @@ struct Structure {
     VECTOR(Variable) variables;
     size_t frame;               /* where those of the template being read begin */
     VECTOR(const Ast *) blocks; /* around the item being read: their templates can be called */
+    VECTOR(const Ast *) spine;  /* the steps of the chains being evaluated */
+    Texts spare[SPARE_TEXTS];   /* room for names, which are read and forgotten by thousands */
+    uint32_t n_spare;
     KnownTemplate known[KNOWN_TEMPLATES]; /* by hash of the call */
     uint32_t depth;                       /* of templates */
     uint32_t steps;                       /* names and items read so far */
@@ -62,8 +65,9 @@ const Datum *structure_variable(const Structure *structure, Text name);
 Datum structure_evaluate(Structure *structure, const Ast *ast);
 bool structure_number(Structure *structure, const Ast *ast, int64_t *number);
 
-/* Adds to OUT every name that a string stands for. */
-void structure_names(Structure *structure, const Ast *string, Texts *out);
+/* Every name that a string stands for; the caller gives the list back. */
+Texts structure_names(Structure *structure, const Ast *string);
+void structure_forget(Structure *structure, Texts *names);
 /* The one name that it stands for. */
 Text structure_name(Structure *structure, const Ast *string);
 Text structure_join(Arena *arena, Text a, Text b);
