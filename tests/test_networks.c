@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/vector.h"
 #include "known_configs.h"
+#include "mecha.h"
 #include "run.h"
 #include "tensor/reader.h"
 #include "tensor/writer.h"
@@ -13,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Runs SCRIPT in a new folder, where $BUILD and $MECHA are absolute; what it prints has to be
  * OUTPUT, and nothing may be said. */
@@ -123,44 +126,70 @@ static void compare(const Expected *expected, const char *name, const Tensor *te
     ck_assert_uint_gt(n, 1);
 }
 
+static void link_case(const char *folder, const char *to, const char *name, const char *ending) {
+    char target[600];
+    char *networks = realpath(CASES, NULL), *place = path_in(folder, to);
+    snprintf(target, sizeof target, "%s/%s.%s", networks, name, ending);
+    unlink(place);
+    ck_assert_int_eq(symlink(target, place), 0);
+    free(place);
+    free(networks);
+}
+
 /* A folder `adapter` with a network and the settings of a case. */
-static void write_adapter(const char *folder, const char *networks, const char *name) {
-    RunOptions options = {.folder = folder};
-    char script[2000];
-    snprintf(script, sizeof script,
-             "rm -rf adapter && mkdir adapter && cp '%s/%s.safetensors' "
-             "adapter/adapter_model.safetensors && cp '%s/%s.json' adapter/adapter_config.json",
-             networks, name, networks, name);
-    Run run = run_shell(&options, script);
-    ck_assert_str_eq(run.error, "");
-    run_free(&run);
+static void write_adapter(const char *folder, const char *name) {
+    char *adapter = path_in(folder, "adapter");
+    mkdir(adapter, 0777);
+    link_case(adapter, "adapter_model.safetensors", name, "safetensors");
+    link_case(adapter, "adapter_config.json", name, "json");
+    free(adapter);
+}
+
+/* The recipe for what a network changes. */
+static void write_plan(const Expected *expected, const char *folder, const char *name, char *plan,
+                       size_t size) {
+    bool known = strcmp(expected->config, "-") != 0;
+    if (strcmp(expected->how, "adapter") == 0) {
+        write_base(expected, folder);
+        write_adapter(folder, name);
+        snprintf(plan, size, "convert(model(\"adapter\"), model(\"base.safetensors\"%s%s%s))\n",
+                 known ? ", config = \"" : "", known ? expected->config : "", known ? "\"" : "");
+    } else if (strcmp(expected->how, "base") == 0) {
+        write_base(expected, folder);
+        snprintf(plan, size,
+                 "convert(model(\"%s.safetensors\"), model(\"base.safetensors\", config = "
+                 "\"%s\"))\n",
+                 name, expected->config);
+    } else {
+        snprintf(plan, size, "model(\"%s.safetensors\") as \"%s\"\n", name, expected->config);
+    }
+}
+
+/* What FOLDER/out.safetensors has to hold then. */
+static void run_plan(const char *folder, const char *name, const char *plan) {
+    char *path = path_in(folder, "out.safetensors");
+    MechaOptions options = {.output = path,
+                            .space = "delta",
+                            .dtype = "f32",
+                            .models_dirs = (const char *const[]){folder, CASES},
+                            .n_models_dirs = 2,
+                            .threads = 1,
+                            .no_sync = true};
+    Engine *engine = mecha_open(&options);
+    bool ok = mecha_load(engine, TEXT("plan.mecha"), text_from(plan)) && mecha_prepare(engine) &&
+              mecha_run(engine);
+    if (diags_count(mecha_diags(engine)) > 0)
+        diags_print(mecha_diags(engine), stderr, (DiagStyle){0});
+    ck_assert_msg(ok && diags_count(mecha_diags(engine)) == 0, "%s", name);
+    mecha_close(engine);
+    free(path);
 }
 
 static void check_network(const char *folder, const char *name) {
     Expected expected = expected_open(name);
-    char plan[8192];
-    char *network = realpath(CASES, NULL);
-    if (strcmp(expected.how, "adapter") == 0) {
-        write_base(&expected, folder);
-        write_adapter(folder, network, name);
-        bool known = strcmp(expected.config, "-") != 0;
-        snprintf(plan, sizeof plan,
-                 "convert(model(\"adapter\"), model(\"base.safetensors\"%s%s%s))\n",
-                 known ? ", config = \"" : "", known ? expected.config : "", known ? "\"" : "");
-    } else if (strcmp(expected.how, "base") == 0) {
-        write_base(&expected, folder);
-        snprintf(plan, sizeof plan,
-                 "convert(model(\"%s/%s.safetensors\"), model(\"base.safetensors\", config = "
-                 "\"%s\"))\n",
-                 network, name, expected.config);
-    } else {
-        snprintf(plan, sizeof plan, "model(\"%s/%s.safetensors\") as \"%s\"\n", network, name,
-                 expected.config);
-    }
-    write_text(folder, "plan.mecha", plan);
-    Run run = run_mecha(&(RunOptions){.folder = folder}, "run", "-q", "plan.mecha", "--space",
-                        "delta", "--dtype", "f32", "-o", "out.safetensors");
-    ck_assert_str_eq(run.error, "");
+    char plan[1000];
+    write_plan(&expected, folder, name, plan, sizeof plan);
+    run_plan(folder, name, plan);
     char *path = path_in(folder, "out.safetensors");
     Diags *diags = diags_new();
     Model *model = model_open(text_from(path), diags, SPAN_NONE);
@@ -173,9 +202,7 @@ static void check_network(const char *folder, const char *name) {
     model_close(model);
     diags_free(diags);
     fclose(expected.file);
-    run_free(&run);
     free(path);
-    free(network);
 }
 
 START_TEST(networks_add_what_their_formulas_say) {
@@ -226,11 +253,10 @@ END_TEST
 /* A folder with the base and the adapter of a case, where SCRIPT is run. */
 static void expect_with_adapter(const char *name, const char *script, const char *output) {
     char *folder = scratch_open();
-    char *networks = realpath(CASES, NULL);
     Expected expected = expected_open(name);
     const char *const environment[] = {"MECHA", mecha_binary(), NULL};
     write_base(&expected, folder);
-    write_adapter(folder, networks, name);
+    write_adapter(folder, name);
     write_text(folder, "plan.mecha",
                "apply(model(\"base.safetensors\"), model(\"adapter\"), 0.5)\n");
     RunOptions options = {.folder = folder, .environment = environment};
@@ -238,7 +264,6 @@ static void expect_with_adapter(const char *name, const char *script, const char
     ck_assert_str_eq(run.output, output);
     run_free(&run);
     fclose(expected.file);
-    free(networks);
     scratch_close(folder);
 }
 
