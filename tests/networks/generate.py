@@ -682,3 +682,83 @@ for architecture, target, module, place in PLACES:
                    ({before + part: value for part, value in parts.items()}, delta))
         with open(f"{folder}/{architecture}-peft_{name}.json", "w") as file:
             json.dump(settings, file)
+
+# ---- every type on every architecture, where the rules are the same ----
+
+SMALLEST = {"sdxl": ("sdxl-sgm", "vae_quant_conv", "first_stage_model.quant_conv.weight", (8, 8, 1, 1))}
+for architecture, kind in [(a, k) for a in ("sdxl", "sd3", "sd3_matrix", "flux") for k in (lokr_whole, lokr_first, lokr_both)] + [("sd3", lokr_tucker)]:
+    target, module, key, shape = SMALLEST.get(architecture, ARCHITECTURES[architecture])
+    write_case(folder, f"{architecture}-lora-{kind.__name__}", target, f"lora_{module}", key, "alone", kind(shape))
+for architecture, place in [("sd3", 0), ("sd3", 1), ("flux", 0)]:
+    write_small(folder, architecture, "lora", difference, place)
+
+for name, target, module, key in [
+    ("sdxl-peft_prefix", "sdxl-sgm", "base_model.model." + UNET[5:], LDM),
+    ("sd3-peft_prefix", "sd3-comfyui", "base_model.model.transformer_blocks.1.ff.net.0.proj",
+     "model.diffusion_model.joint_blocks.1.x_block.mlp.fc1.weight"),
+]:
+    write_case(folder, name, target, module, key, "alone", halves((12, 8), *PEFT, 4.0))
+
+# PEFT's types on a convolution of any model, and on the models of diffusers.
+
+
+def lycoris_peft(kind, shape):
+    """Without an alpha of its own: that of the settings is the same."""
+    tensors, delta = kind(shape)
+    alpha = tensors.pop("alpha")
+    return tensors, delta, {"peft_type": kind.__name__.upper(), "r": 2, "alpha": alpha}
+
+
+def peft_cases(shape):
+    """Settings, tensors of a module, and the change of a weight of that shape, by name."""
+    convolution = len(shape) > 2
+    kernel = [1] * (len(shape) - 2)
+
+    def lora_of(rank, factor):
+        up, down = draw(shape[0], rank, *kernel), draw(rank, *shape[1:])
+        return {"lora_B.weight": up, "lora_A.weight": down}, (matrix(up) @ matrix(down)).reshape(shape) * factor
+
+    yield "lora", SETTINGS, *lora_of(2, 1.5)
+    yield "rslora", SETTINGS | {"use_rslora": True}, *lora_of(2, 3 / 2**0.5)
+    yield "alpha_pattern", SETTINGS | {"alpha_pattern": {"PLACE": 5}}, *lora_of(2, 2.5)
+    yield "rank_pattern", SETTINGS | {"rank_pattern": {"PLACE": 4}}, *lora_of(4, 0.75)
+    yield "both_patterns", SETTINGS | {"rank_pattern": {"PLACE": 4}, "alpha_pattern": {"PLACE": 5}, "use_rslora": True}, *lora_of(4, 2.5)
+    for kind in (loha, lokr):
+        tensors, delta, settings = lycoris_peft(kind, shape)
+        yield kind.__name__, settings, tensors, delta
+    value, delta = ia3_peft(shape, True)
+    yield "ia3_inputs", IA3 | {"feedforward_modules": ["PLACE"]}, {"ia3_l": value}, delta
+    size, coft = 4, float(np.float32(0.01))
+    for name, settings, more in [("oft_exact", EXACT, {}), ("oft_shared", EXACT | {"block_share": True}, {"shared": True}),
+                                 ("oft_coft", EXACT | {"coft": True}, {"eps": coft})] + [
+                                 (f"oft_{n}_terms", NEW | {"num_cayley_neumann_terms": n}, {"terms": n}) for n in (2, 3, 4, 7)]:
+        value, delta = oft_peft(shape, size, **more)
+        yield name, settings, {"oft_R.weight": value}, delta
+    for name, settings, r, more in [("oft_first", OFT, 3, {}), ("oft_first_cut", OFT | {"r": 5}, 5, {}),
+                                    ("oft_first_shared", OFT | {"block_share": True}, 3, {"shared": True}),
+                                    ("oft_first_coft", OFT | {"coft": True}, 3, {"eps": coft})]:
+        value, delta = oft_first(shape, r, **more)
+        yield name, settings, {"oft_r": value}, delta
+    inputs = int(np.prod(shape[1:]))
+    for stages, count in [(1, inputs // 4), (1, inputs // 3), (3, inputs // 2)]:
+        if inputs % 8 == 0 or stages == 1:
+            data, scale, delta = boft_peft(shape, stages, count)
+            yield f"boft_{stages}_{count}", BOFT | {"boft_n_butterfly_factor": stages}, {"boft_R": data, "boft_s": scale}, delta
+
+
+def write_peft_cases(prefix, target, module, key, shape):
+    for name, settings, tensors, delta in peft_cases(shape):
+        full = f"{prefix}_all-{name}"
+        write_case(folder, full, target, "", key, "adapter",
+                   ({f"base_model.model.{module}.{part}": value for part, value in tensors.items()}, delta))
+        with open(f"{folder}/{full}.json", "w") as file:
+            file.write(json.dumps(settings).replace("PLACE", module.rsplit(".", 1)[-1]))
+
+
+write_peft_cases("peft_convolution", "-", "encoder.conv_in", "encoder.conv_in.weight", (6, 6, 2, 2))
+for architecture, target, module, place in PLACES:
+    write_peft_cases(f"{architecture}-peft", target, module, f"{place}{module}.weight", (6, 24))
+case, delta = halves((12, 8), "lora_up.weight", "lora_down.weight", 3.0)
+for i, part in enumerate("qkv"):
+    write_case(folder, f"sd3-split_{part}", "sd3-diffusers", "lora_unet_joint_blocks_2_x_block_attn_qkv",
+               f"transformer.transformer_blocks.2.attn.to_{part}.weight", "parts", (case, delta[4 * i : 4 * i + 4]))
