@@ -229,6 +229,34 @@ START_TEST(networks_add_what_their_formulas_say) {
 }
 END_TEST
 
+/* The inner model is what the outer network is for as well as what it is added to. */
+START_TEST(networks_on_networks_read_their_models_once) {
+    char *folder = scratch_open();
+    const char *name = "sd1_small-lora-dora_outputs_lora";
+    Expected expected = expected_open(name);
+    write_base(&expected, folder);
+    char plan[1000];
+    snprintf(plan, sizeof plan,
+             "base = model(\"base.safetensors\", config = \"%s\")\n"
+             "network = model(\"%s.safetensors\")\n"
+             "apply(apply(base, network, 0.5), network, 0.8)\n",
+             expected.config, name);
+    MechaOptions options = {.models_dirs = (const char *const[]){folder, CASES},
+                            .n_models_dirs = 2};
+    Engine *engine = mecha_open(&options);
+    ck_assert(mecha_load(engine, TEXT("plan.mecha"), text_from(plan)) && mecha_prepare(engine));
+    Builder words = {0};
+    mecha_explain(engine, &words);
+    builder_char(&words, '\0');
+    ck_assert_msg(strstr(words.data, "base.safetensors: 384 B of 384 B\n") != NULL, "%s",
+                  words.data);
+    builder_free(&words);
+    mecha_close(engine);
+    fclose(expected.file);
+    scratch_close(folder);
+}
+END_TEST
+
 /* Runs a plan that fails: what is said has to hold MESSAGE. */
 static void expect_refused(const char *text, const char *message) {
     char *folder = scratch_open();
@@ -472,6 +500,7 @@ Suite *networks_suite(void) {
     tcase_add_test(tests, a_lora_gives_the_same_bytes_however_it_is_computed);
     tcase_add_test(tests, what_a_lora_does_not_touch_is_copied);
     tcase_add_test(tests, networks_add_what_their_formulas_say);
+    tcase_add_test(tests, networks_on_networks_read_their_models_once);
     tcase_add_test(tests, what_depends_on_the_base_asks_for_it);
     tcase_add_test(tests, every_module_of_flux_finds_its_rows);
     tcase_add_test(tests, networks_of_transformers_are_joined_and_truncated);

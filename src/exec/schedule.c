@@ -243,6 +243,7 @@ static const Class *find_class(Schedule *schedule, const KeyTask *key, const Key
                    .n_refuted = wanted.n_refuted};
     class.leaves.items =
         arena_copy(schedule->arena, leaves->items, leaves->count * sizeof *leaves->items);
+    leaves_join(&class.leaves);
     lower_class(schedule, &class, key->key);
     index_add(&schedule->class_index, leaves->hash, (uint32_t)schedule->classes.count);
     vector_push(&schedule->classes, class);
@@ -260,10 +261,12 @@ static bool is_excluded(void *context, const Leaf *leaf) {
     return false;
 }
 
-static const Tensor *const *bind_leaves(Schedule *schedule, const KeyLeaves *leaves) {
+/* What is the same as a leaf before it is not used in its own place. */
+static const Tensor *const *bind_leaves(Schedule *schedule, const KeyLeaves *leaves,
+                                        const Class *class) {
     const Tensor **bound = arena_array(schedule->arena, const Tensor *, leaves->count + 1);
     for (uint32_t i = 0; i < leaves->count; i++)
-        bound[i] = leaves->items[i].tensor;
+        bound[i] = class->leaves.items[i].before == 0 ? leaves->items[i].tensor : NULL;
     return bound;
 }
 
@@ -279,7 +282,7 @@ static const Class *make_task(Schedule *schedule, const KeyTask *key, uint32_t o
     *shape = leaves.shape;
     *task = (Task){.passes = class->passes,
                    .shape = shape,
-                   .leaves = bind_leaves(schedule, &leaves),
+                   .leaves = bind_leaves(schedule, &leaves, class),
                    .key = XXH3_64bits(key->key.data, key->key.size),
                    .origin = origin};
     arena_reset(&schedule->scratch);

@@ -379,6 +379,30 @@ void region_leaves(const Region *region, Text key, bool (*lacks)(void *context, 
     XXH3_freeState(hash);
 }
 
+static bool same_leaf(const void *context, const void *wanted, uint32_t item) {
+    const Leaf *a = (const Leaf *)context + item, *b = wanted;
+    return a->tensor == b->tensor && a->node == b->node;
+}
+
+void leaves_join(KeyLeaves *leaves) {
+    HashIndex index = {0};
+    for (uint32_t i = 0; i < leaves->count; i++) {
+        Leaf *leaf = &leaves->items[i];
+        if (leaf->tensor == NULL)
+            continue;
+        uint64_t hash = XXH3_64bits(&leaf->tensor, sizeof leaf->tensor);
+        uint32_t found = index_find(&index, hash, same_leaf, leaves->items, leaf);
+        leaf->before = found != INDEX_NONE ? found + 1 : 0;
+        if (found == INDEX_NONE)
+            index_add(&index, hash, i);
+    }
+    index_free(&index);
+}
+
+static bool is_where_expected(const KeyLeaves *leaves, uint32_t i, uint32_t before) {
+    return before == 0 || leaves->items[i].tensor == leaves->items[before - 1].tensor;
+}
+
 static bool same_setting(const Tensor *a, const Tensor *b) {
     return a->is_setting == b->is_setting &&
            (!a->is_setting || memcmp(a->data, b->data, a->bytes) == 0);
@@ -390,6 +414,8 @@ bool leaves_equal(const Solved *solved, const KeyLeaves *a, const KeyLeaves *b, 
         return false;
     for (uint32_t i = 0; i < a->count; i++) {
         const Tensor *x = a->items[i].tensor, *y = b->items[i].tensor;
+        if (!is_where_expected(b, i, a->items[i].before))
+            return false;
         if (a->items[i].node != b->items[i].node || a->items[i].scaled != b->items[i].scaled ||
             (x == NULL) != (y == NULL))
             return false;
@@ -435,7 +461,8 @@ static double setting_value(const Tensor *setting) {
 }
 
 static Term leaf_term(Lower *lower, uint32_t slot) {
-    const Tensor *tensor = lower->leaves->items[slot].tensor;
+    const Leaf *leaf = &lower->leaves->items[slot];
+    const Tensor *tensor = leaf->tensor;
     if (tensor == NULL)
         return term_absent;
     if (tensor->is_setting)
@@ -444,7 +471,8 @@ static Term leaf_term(Lower *lower, uint32_t slot) {
     ShapeId shape = scalar                      ? SHAPE_ID_SCALAR
                     : lower->leaves->same_shape ? SHAPE_ID_KEY
                                                 : program_shape(lower->program, &tensor->shape);
-    return term_tensor(program_leaf(lower->program, slot, tensor->dtype, shape));
+    uint32_t used = leaf->before > 0 ? leaf->before - 1 : slot;
+    return term_tensor(program_leaf(lower->program, used, tensor->dtype, shape));
 }
 
 /* Numbers for each output in a shape that goes with the weight. */

@@ -15,6 +15,7 @@ typedef struct Leaf {
     Text key;
     const Tensor *tensor; /* NULL: the model lacks the key, or it holds no finite values */
     bool scaled;          /* the next leaf is what it has to be multiplied by */
+    uint32_t before;      /* in a class: 1 + the slot that holds the same; 0: none before it does */
 } Leaf;
 
 typedef struct KeyLeaves {
@@ -53,7 +54,11 @@ Region *region_new(Arena *arena, const Solved *solved, const NodeId *roots, uint
 void region_leaves(const Region *region, Text key, bool (*lacks)(void *context, const Leaf *leaf),
                    void *context, Arena *arena, KeyLeaves *leaves);
 
-/* Whether two keys have one class; EXACT compares shapes as well. */
+/* Finds the leaves that are the same as one before them: a model that is read by itself and by a
+ * conversion that is for it, for instance. Their slots are not used. */
+void leaves_join(KeyLeaves *leaves);
+
+/* Whether a key with the leaves B is of the class of A; EXACT compares shapes as well. */
 bool leaves_equal(const Solved *solved, const KeyLeaves *a, const KeyLeaves *b, bool exact);
 
 /* What a program is lowered with, and what became of it. */
