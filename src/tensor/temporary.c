@@ -218,17 +218,16 @@ Temporary *temporary_open_partial(Text target, mode_t mode) {
     return record;
 }
 
+/* Comes when the new file stands already: nothing here may end the program for lack of memory. */
 void temporary_discard_partial(Text target) {
-    Temporary *left = memory_grow(NULL, sizeof *left);
-    left->partial = true;
-    if (set_partial_path(left, target) && journal_is_one(left->journal)) {
-        int file = file_open(left->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
-        if (file < 0 ? errno == ENOENT : flock(file, LOCK_EX | LOCK_NB) == 0)
-            remove_files(left);
-        if (file >= 0)
-            close(file);
-    }
-    free(left);
+    Temporary left = {.partial = true};
+    if (!set_partial_path(&left, target) || !journal_is_one(left.journal))
+        return;
+    int file = file_open(left.path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (file < 0 ? errno == ENOENT : flock(file, LOCK_EX | LOCK_NB) == 0)
+        remove_files(&left);
+    if (file >= 0)
+        close(file);
 }
 
 /* ---- the end of a file ---- */

@@ -128,7 +128,7 @@ failing_session() {
         else
             fail "a session, malloc number $n fails: status $status"
         fi
-        n=$((n < 4 ? n + 1 : n + 7 * every))
+        n=$(following "$n")
     done
     echo "(a session, malloc: up to number $n)"
 }

@@ -15,7 +15,7 @@ build=$(cd "$1" && pwd)
 shift
 mecha=$build/mecha
 shim=$build/shim.so
-every=${FAULTS_EVERY:-29}
+every=${FAULTS_EVERY:-7}
 work=$(mktemp -d "${TMPDIR:-/tmp}/mecha-faults-XXXXXX")
 passed=0 failed=0 skipped=0
 mounted=()
