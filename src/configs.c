@@ -25,20 +25,28 @@ static Text key_block(const ConfigKey *key) {
     return key->block;
 }
 
-/* All keys, or those of which PART says NAME. */
+/* Counts all keys, or those of which PART says NAME. */
+typedef struct Counter {
+    KeyCount count;
+    Text (*part)(const ConfigKey *key);
+    Text name;
+} Counter;
+
+static void count_key(void *context, const ConfigKey *key) {
+    Counter *counter = context;
+    if (counter->part != NULL && !text_equal(counter->part(key), counter->name))
+        return;
+    counter->count.keys++;
+    counter->count.optional += key->optional;
+    uint64_t bytes = 0;
+    counter->count.unsized |= !key_bytes(key, &bytes);
+    counter->count.bytes += bytes;
+}
+
 static KeyCount count_keys(const Config *config, Text (*part)(const ConfigKey *key), Text name) {
-    KeyCount count = {0};
-    for (KeyId id = 0; id < config->n_keys; id++) {
-        const ConfigKey *key = &config->keys[id];
-        if (part != NULL && !text_equal(part(key), name))
-            continue;
-        count.keys++;
-        count.optional += key->optional;
-        uint64_t bytes = 0;
-        count.unsized |= !key_bytes(key, &bytes);
-        count.bytes += bytes;
-    }
-    return count;
+    Counter counter = {.part = part, .name = name};
+    config_visit(config, count_key, &counter);
+    return counter.count;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -68,12 +76,10 @@ static Text one_line(Text doc) {
     return end ? (Text){doc.data, (size_t)(end - doc.data)} : doc;
 }
 
-static const Config *complete_config(Engine *engine, Text name) {
+static const Config *find_config(Engine *engine, Text name) {
     const Config *config = configs_find(engine_configs(engine), name);
     if (config == NULL)
         configs_unknown(engine_configs(engine), name, SPAN_NONE);
-    else
-        config_complete(engine_configs(engine), config);
     return config;
 }
 
@@ -250,15 +256,16 @@ static void add_json_config(Builder *out, const Config *config, const Definition
 /* --- Both. */
 
 static void add_row(Engine *engine, Builder *out, const Definition *definition) {
-    const Config *config = complete_config(engine, definition->name);
+    const Config *config = find_config(engine, definition->name);
     if (config == NULL)
         return;
-    builder_format(out, "%-37.*s  %5u key%s  %.*s\n", TEXT_ARG(config->name), config->n_keys,
-                   config->n_keys == 1 ? " " : "s", TEXT_ARG(one_line(definition->syntax->doc)));
+    uint32_t keys = count_keys(config, NULL, config->name).keys;
+    builder_format(out, "%-37.*s  %5u key%s  %.*s\n", TEXT_ARG(config->name), keys,
+                   keys == 1 ? " " : "s", TEXT_ARG(one_line(definition->syntax->doc)));
 }
 
 static void add_json_row(Engine *engine, Builder *out, const Definition *definition) {
-    const Config *config = complete_config(engine, definition->name);
+    const Config *config = find_config(engine, definition->name);
     if (config != NULL)
         add_json_config(out, config, definition, false);
 }
@@ -284,9 +291,10 @@ bool mecha_define(Engine *engine) {
 }
 
 bool mecha_config(Engine *engine, Text name, MechaConfigParts parts, bool json, Builder *out) {
-    const Config *config = complete_config(engine, name);
+    const Config *config = find_config(engine, name);
     if (config == NULL)
         return false;
+    config_complete(engine_configs(engine), config);
     const Definition *definition = find_definition(engine, config->name);
     if (json)
         add_json_config(out, config, definition, parts.keys);

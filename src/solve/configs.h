@@ -55,6 +55,10 @@ KeyId config_find(Configs *configs, const Config *config, Text name);
 KeyId config_met(const Config *config, Text name);
 /* Brings all keys of a network's config into being; others have them already. */
 void config_complete(Configs *configs, const Config *config);
+/* Calls EACH for all keys of a config; those of a network are not brought into being for this, and
+ * have no name. */
+void config_visit(const Config *config, void (*each)(void *context, const ConfigKey *key),
+                  void *context);
 /* The place of a block among the config's, or INDEX_NONE. */
 uint32_t config_block(const Config *config, Text name);
 /* Whether the keys are those of networks for another config's modules. */

@@ -292,19 +292,25 @@ static void list_names(Arena *arena, const Network *network, const NetworkMatch 
     }
 }
 
+/* A module's key but for its names. */
+static ConfigKey nameless_key(const Network *network, const NetworkKey *of, uint32_t module) {
+    ConfigKey key = of->key;
+    const ConfigKey *base = module_base(network, module);
+    key.component = base->component;
+    key.dtype = key.dtype == DTYPE_NONE ? base->dtype : key.dtype;
+    return key;
+}
+
 static KeyId add_key(Arena *arena, const Config *config, const NetworkMatch *match) {
     struct ConfigParts *parts = config->parts;
     NameList names = {0};
     list_names(arena, parts->network, match, &names);
-    ConfigKey key = match->key->key;
+    ConfigKey key = match->module != INDEX_NONE
+                        ? nameless_key(parts->network, match->key, match->module)
+                        : match->key->key;
     key.name = names.items.items[0];
     key.n_aliases = (uint32_t)names.items.count - 1;
     key.aliases = arena_copy(arena, names.items.items + 1, key.n_aliases * sizeof(Text));
-    if (match->module != INDEX_NONE) {
-        const ConfigKey *base = module_base(parts->network, match->module);
-        key.component = base->component;
-        key.dtype = key.dtype == DTYPE_NONE ? base->dtype : key.dtype;
-    }
     KeyId id = (KeyId)parts->keys.count;
     vector_push(&parts->keys, key);
     ((Config *)config)->keys = parts->keys.items;
@@ -333,6 +339,23 @@ void config_complete(Configs *configs, const Config *config) {
             if (network->modules[m].kind == network->keys[i].modules &&
                 config_met(config, form_name(arena, form, module)) == INDEX_NONE)
                 add_key(arena, config, &(NetworkMatch){&network->keys[i], form, module, m});
+        }
+}
+
+void config_visit(const Config *config, void (*each)(void *context, const ConfigKey *key),
+                  void *context) {
+    const Network *network = config->parts->network;
+    if (network != NULL)
+        open_base(network);
+    bool modules = network != NULL && network->n_modules > 0;
+    for (KeyId key = 0; key < config->n_keys; key++)
+        if (!modules || config->keys[key].is_setting)
+            each(context, &config->keys[key]);
+    for (uint32_t m = 0; modules && m < network->n_modules; m++)
+        for (uint32_t i = 0; i < network->n_keys; i++) {
+            ConfigKey key = nameless_key(network, &network->keys[i], m);
+            if (network->modules[m].kind == network->keys[i].modules)
+                each(context, &key);
         }
 }
 
