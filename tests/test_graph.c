@@ -108,6 +108,9 @@ START_TEST(pictures_are_drawn_by_graphviz) {
                 "mecha: Graphviz's program 'dot', which draws .svg files, is not there; install "
                 "graphviz, or write a .dot file\n");
     ck_assert(!path_exists(folder, "g.svg"));
+    write_text(folder, "dot", "#!/bin/sh\n"); /* nobody may run it */
+    expect_said(draw("g.svg"), 1,
+                "mecha: Graphviz's program 'dot' does not start: Permission denied\n");
     write_dot("#!/bin/sh\nread first\necho \"$1: $first\"\n");
     expect_said(draw("g.svg"), 0, "");
     char *path = path_in(folder, "g.svg"), *text = read_file(path, NULL);

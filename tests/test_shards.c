@@ -132,6 +132,8 @@ END_TEST
 
 START_TEST(a_folder_that_was_not_finished_is_not_there) {
     expect_error("ln -s /dev/full out && " RUN "-o out --shard-size 100", "is no folder");
+    expect_error("ln -s nowhere link && " RUN "-o link --shard-size 100",
+                 "link: can't be written: No such file or directory");
     expect_error("mkdir kept && ulimit -f 1 && trap '' XFSZ && " RUN "-o kept --shard-size 1200 ; "
                  "status=$?; ls kept; exit $status",
                  "can't be written: File too large");
@@ -139,6 +141,15 @@ START_TEST(a_folder_that_was_not_finished_is_not_there) {
     expect_error("(ulimit -f 1 && trap '' XFSZ && " RUN "-o new --shard-size 1200)",
                  "can't be written: File too large");
     expect_script("ls -d new 2> /dev/null | wc -l", "0\n");
+}
+END_TEST
+
+START_TEST(shards_are_opened_or_named) {
+    write_text(folder, "model.safetensors.index.json",
+               "{\"weight_map\": {\"x\": \"loop.safetensors\"}}");
+    write_text(folder, "plan.mecha", "model(\"model.safetensors.index.json\")\n");
+    expect_error("ln -s loop.safetensors loop.safetensors && " RUN "-o out.safetensors",
+                 "loop.safetensors: can't be opened: Too many levels of symbolic links");
 }
 END_TEST
 
@@ -169,6 +180,7 @@ Suite *shards_suite(void) {
     tcase_add_test(tests, a_model_in_the_folder_is_replaced);
     tcase_add_test(tests, an_input_is_replaced_only_by_force);
     tcase_add_test(tests, a_folder_that_was_not_finished_is_not_there);
+    tcase_add_test(tests, shards_are_opened_or_named);
     tcase_add_test(tests, what_makes_no_sense_is_refused);
     suite_add_tcase(suite, tests);
     return suite;
