@@ -71,6 +71,24 @@ START_TEST(scaled_weights_are_what_they_stand_for) {
 }
 END_TEST
 
+/* Their squares are none of f32. */
+START_TEST(sizes_beyond_f32) {
+    write_model(
+        folder, "p.safetensors",
+        (TestTensor[]){{"large.0.x", 3, 2e25F}, {"small.0.x", 1, 2e-25F}, {"near.0.x", 3, 1}}, 3);
+    write_model(
+        folder, "q.safetensors",
+        (TestTensor[]){{"large.0.x", 3, 1e25F}, {"small.0.x", 1, 3e-25F}, {"near.0.x", 3, 1}}, 3);
+    Run run = diff("p.safetensors", "q.safetensors", NULL);
+    const char *table = strstr(run.output, "  large");
+    ck_assert_pstr_eq(table, "  large       1.000000        0.5      1e+25   100.0 %\n"
+                             "  small       1.000000        0.5      1e-25   100.0 %\n"
+                             "  near        1.000000          0          0     0.0 %\n"
+                             "  all         1.000000        0.5      1e+25    57.1 %\n");
+    run_free(&run);
+}
+END_TEST
+
 /* Large enough for several threads, and for a tail behind the last lanes. */
 START_TEST(figures_are_those_of_every_build) {
     write_model(folder, "p.safetensors", (TestTensor[]){{"x", 3000003, 1}, {"y", 13, 5}}, 2);
@@ -159,6 +177,7 @@ Suite *diff_suite(void) {
     tcase_add_test(cases, models_that_differ);
     setenv("MECHA", mecha_binary(), 1);
     tcase_add_test(cases, figures_are_those_of_every_build);
+    tcase_add_test(cases, sizes_beyond_f32);
     tcase_add_test(cases, scaled_weights_are_what_they_stand_for);
     tcase_add_test(cases, models_that_do_not);
     tcase_add_test(cases, as_json);

@@ -519,7 +519,7 @@ START_TEST(masks_are_read_from_any_element) {
 }
 END_TEST
 
-START_TEST(builds_draw_and_compare_alike) {
+START_TEST(builds_draw_alike) {
     const Kernels *const *builds;
     size_t count = kernels_available(&builds);
     for (size_t build = 1; build < count; build++) {
@@ -537,6 +537,73 @@ START_TEST(builds_draw_and_compare_alike) {
             ck_assert_mem_eq(mask[0], mask[1], sizeof mask[0]);
         }
     }
+}
+END_TEST
+
+/* Values of many sizes, some of them the same in both, and a NaN. */
+static void fill_pairs(Compute compute, void *a, void *b, size_t n) {
+    uint64_t state = 7;
+    for (size_t i = 0; i < n; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        double x = ldexp((double)(int64_t)state, -70 + (int)(state >> 20) % 9);
+        real_set(compute, a, i, i % 101 == 100 ? NAN : x);
+        real_set(compute, b, i, i % 3 == 0 ? x : -x / 3);
+    }
+}
+
+static void expect_close(const double *lanes, long double expected, double tolerance) {
+    long double sum = 0;
+    for (int i = 0; i < COMPARE_LANES; i++)
+        sum += lanes[i];
+    if (expected == expected)
+        ck_assert_ldouble_le(fabsl(sum - expected), tolerance * expected);
+    else
+        ck_assert(sum != sum);
+}
+
+/* The figures of pairs from their definitions; differences are rounded to the compute type. */
+static void expect_comparison(Compute compute, const Comparison *found, const void *a,
+                              const void *b, size_t n) {
+    long double squares[3] = {0};
+    double most = 0, tolerance = compute == COMPUTE_F32 ? 1e-6 : 1e-14;
+    uint64_t changed = 0;
+    for (size_t i = 0; i < n; i++) {
+        double x = real_get(compute, a, i), y = real_get(compute, b, i);
+        double d = compute == COMPUTE_F32 ? (double)((float)y - (float)x) : y - x;
+        squares[0] += (long double)x * x;
+        squares[1] += (long double)y * y;
+        squares[2] += (long double)d * d;
+        most = fabs(d) > most ? fabs(d) : most;
+        changed += d != 0;
+    }
+    expect_close(found->a, squares[0], tolerance);
+    expect_close(found->b, squares[1], tolerance);
+    expect_close(found->difference, squares[2], tolerance);
+    ck_assert_double_eq(found->most, most);
+    ck_assert_uint_eq(found->changed, changed);
+}
+
+START_TEST(pairs_are_compared) {
+    enum { ELEMENTS = 500 };
+    const Kernels *const *builds;
+    size_t count = kernels_available(&builds), size = real_size((Compute)_i);
+    Tiles tiles = tiles_open((Compute)_i);
+    fill_pairs((Compute)_i, tiles.expected.pages, tiles.result.pages, ELEMENTS);
+    for (size_t n = 0; n <= ELEMENTS; n += n < 100 ? 1 : 97) {
+        Comparison first;
+        const char *a = (const char *)tiles.expected.pages + (ELEMENTS - n) * size;
+        const char *b = (const char *)tiles.result.pages + (ELEMENTS - n) * size;
+        for (size_t build = 0; build < count; build++) {
+            Comparison found = {.most = 0};
+            builds[build]->table[_i]->compare(&found, a, b, n);
+            expect_comparison((Compute)_i, &found, a, b, n);
+            if (build == 0)
+                first = found;
+            else if (n < 101) /* NaN have many bits */
+                ck_assert_mem_eq(&found, &first, sizeof found);
+        }
+    }
+    tiles_close(&tiles);
 }
 END_TEST
 
@@ -559,7 +626,8 @@ Suite *kernel_suite(void) {
     tcase_add_test(tests, a_build_can_be_chosen_by_name);
     tcase_add_loop_test(tests, positions_count_up, 0, 2);
     tcase_add_loop_test(tests, masks_are_read_from_any_element, 0, 2);
-    tcase_add_test(tests, builds_draw_and_compare_alike);
+    tcase_add_test(tests, builds_draw_alike);
+    tcase_add_loop_test(tests, pairs_are_compared, 0, 2);
     suite_add_tcase(suite, tests);
     return suite;
 }

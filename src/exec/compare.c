@@ -12,6 +12,10 @@ enum {
     PIECE_ELEMENTS = 1 << 20 /* of a tensor that one thread compares */
 };
 
+/* Between these, sums of at most PIECE_ELEMENTS squares in f32 are right: squares that are too small
+ * for it are a share of 1e-12 of them, and none is too large. */
+static const double SQUARES_LEAST = 1e-20, SQUARES_MOST = 1e38;
+
 /* A part of a pair. */
 typedef struct Piece {
     uint32_t pair;
@@ -63,28 +67,45 @@ static void scale_values(const Tensor *tensor, Compute compute, void *values, ui
     }
 }
 
-static void load(const Tensor *tensor, Compute compute, void *values, uint64_t at, size_t n) {
-    const KernelTable *table = kernels_best()->table[compute];
+static void load(const KernelTable *table, const Tensor *tensor, Compute compute, void *values,
+                 uint64_t at, size_t n) {
     table->load[tensor->dtype](values, tensor->data + byte_of(tensor, at), n);
     if (tensor->scale != NULL)
         scale_values(tensor, compute, values, at, n);
 }
 
-static void compare_piece(const Comparing *comparing, Piece *piece) {
-    const TensorPair *pair = &comparing->pairs[piece->pair];
-    Compute compute = compute_for(pair);
+static void compare_elements(const TensorPair *pair, Compute compute, Piece *piece) {
     const KernelTable *table = kernels_best()->table[compute];
     _Alignas(64) double a[STEP], b[STEP];
+    piece->found = (Comparison){.most = 0};
+    for (uint64_t at = piece->begin; at < piece->end; at += STEP) {
+        size_t n = piece->end - at < STEP ? (size_t)(piece->end - at) : STEP;
+        load(table, pair->a, compute, a, at, n);
+        load(table, pair->b, compute, b, at, n);
+        table->compare(&piece->found, a, b, n);
+    }
+}
+
+static bool fits_f32(const double *lanes) {
+    double sum = 0;
+    for (int i = 0; i < COMPARE_LANES; i++)
+        sum += lanes[i];
+    return sum > SQUARES_LEAST && sum < SQUARES_MOST;
+}
+
+static void compare_piece(const Comparing *comparing, Piece *piece) {
+    const TensorPair *pair = &comparing->pairs[piece->pair];
     const Tensor *tensors[] = {pair->a, pair->b};
     for (int i = 0; i < 2; i++)
         model_will_need(tensors[i], byte_of(tensors[i], piece->begin),
                         byte_of(tensors[i], piece->end));
-    for (uint64_t at = piece->begin; at < piece->end; at += STEP) {
-        size_t n = piece->end - at < STEP ? (size_t)(piece->end - at) : STEP;
-        load(pair->a, compute, a, at, n);
-        load(pair->b, compute, b, at, n);
-        table->compare(&piece->found, a, b, n);
-    }
+    Compute compute = compute_for(pair);
+    compare_elements(pair, compute, piece);
+    const Comparison *found = &piece->found;
+    bool fits = fits_f32(found->a) && fits_f32(found->b) &&
+                (found->changed == 0 || fits_f32(found->difference));
+    if (compute == COMPUTE_F32 && !fits)
+        compare_elements(pair, COMPUTE_F64, piece);
     for (int i = 0; i < 2; i++)
         model_done_with(tensors[i], byte_of(tensors[i], piece->begin),
                         byte_of(tensors[i], piece->end));

@@ -130,9 +130,9 @@ typedef void MaskLoop(void *dst, const uint32_t *mask, uint64_t first, size_t n)
 enum { TWISTER_WORDS = 624 };
 
 /* What is known of pairs of elements after a look at each: sums of squares of both and of their
- * differences b - a (rounded to the compute type), in fixed lanes; the largest |b - a| that is no NaN;
- * and how many pairs differ, or have a NaN. */
-enum { COMPARE_LANES = 8 };
+ * differences b - a (squares and differences rounded to the compute type), in fixed lanes; the
+ * largest |b - a| that is no NaN; and how many pairs differ, or have a NaN. */
+enum { COMPARE_LANES = 4 };
 typedef struct Comparison {
     double a[COMPARE_LANES], b[COMPARE_LANES], difference[COMPARE_LANES];
     double most;
