@@ -4,6 +4,8 @@
 #include "grammar/recipe.h"
 #include "syntax/literal.h"
 
+#include <string.h>
+
 static bool is_end_of_line(char c) {
     return c == '\n' || c == '\r';
 }
@@ -18,9 +20,10 @@ static Text line_before(Text text, uint32_t *end) {
     uint32_t to = *end - 1;
     if (to > 0 && text.data[to] == '\n' && text.data[to - 1] == '\r')
         to--;
-    uint32_t from = to;
-    while (from > 0 && !is_end_of_line(text.data[from - 1]))
-        from--;
+    const char *before = memrchr(text.data, '\n', to);
+    uint32_t from = before != NULL ? (uint32_t)(before - text.data) + 1 : 0;
+    before = memrchr(text.data + from, '\r', to - from);
+    from = before != NULL ? (uint32_t)(before - text.data) + 1 : from;
     *end = from;
     while (from < to && is_blank(text.data[from]))
         from++;
@@ -58,6 +61,8 @@ Text doc_above(Parser *parser, uint32_t begin) {
             break;
         top = above;
     }
+    if (top == bottom)
+        return TEXT("");
     char *out = arena_alloc(parser->arena, bottom - top + 1);
     size_t size = 0;
     for (uint32_t at = top; at < bottom;) {
