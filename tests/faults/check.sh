@@ -20,7 +20,9 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/mecha-faults-XXXXXX")
 passed=0 failed=0 skipped=0
 mounted=()
 
+# Not of a child that a signal ends before it becomes another program.
 clean_up() {
+    [ "$BASHPID" = $$ ] || return
     local folder
     for folder in "${mounted[@]}"; do
         umount "$folder" 2> /dev/null
