@@ -44,6 +44,7 @@ workloads() {
     workload lm_ties          lm 3 2.0    40 'm1 + ties_sum(m2 - m1, m3 - m1, k = 0.2)'
     workload lora_unet        sdxl-unet+lora 1 1.15 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
     workload lora_sdxl        sdxl+lora 1 1.3 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
+    workload lora_flux        flux-blocks+lora 1 -   40 'apply(m1, lora, 0.8)'
     workload rotate           block 2 -   - 'rotate(m1, m2)'
     workload svd_of_each      block 2 -   - "$(decompositions)"
     workload truncate_rank    block 2 -   - 'm1 + truncate_rank(m2 - m1, rank = 16)'
@@ -150,6 +151,7 @@ enter() {
     case $1 in
     sdxl-block) need=1 reserve=200000000 ;;
     sdxl*) need=15 reserve=7300000000 ;;
+    flux-blocks*) need=4 reserve=1100000000 ;;
     part) need=11 reserve=300000000 ;;
     block) need=1 reserve=200000000 ;;
     *) need=12 reserve=4600000000 ;;
@@ -167,6 +169,7 @@ options_of() {
     sdxl-block) echo "--kind sdxl --only model.diffusion_model.input_blocks.4.*" ;;
     sd15-ema) echo "--kind sd15 --ema" ;;
     sd15-f32) echo "--kind sd15 --dtype f32" ;;
+    flux-blocks) echo "--kind flux-blocks --dtype bf16" ;;
     lm) echo "--kind lm --dtype bf16" ;;
     *) echo "--kind ${1%+lora}" ;;
     esac

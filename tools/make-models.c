@@ -358,6 +358,28 @@ static void noise_schedule(Entries *entries) {
         add((Place){entries, text_from(names[i])}, FILL_SCHEDULE, 1000, 0, 0, 0);
 }
 
+/* --- Flux: two blocks of it, the first of either kind. */
+
+static void flow_matrix(Place place, uint64_t out, uint64_t in) {
+    add(at(place, ".weight"), FILL_WEIGHT, out, in, 0, 0);
+}
+
+static void flow_blocks(Entries *entries, uint64_t width) {
+    static const char *const streams[] = {"img", "txt"};
+    Place twice = {entries, TEXT("model.diffusion_model.double_blocks.0")};
+    Place once = {entries, TEXT("model.diffusion_model.single_blocks.0")};
+    for (int i = 0; i < 2; i++) {
+        flow_matrix(at(twice, ".%s_attn.qkv", streams[i]), 3 * width, width);
+        flow_matrix(at(twice, ".%s_attn.proj", streams[i]), width, width);
+        flow_matrix(at(twice, ".%s_mlp.0", streams[i]), 4 * width, width);
+        flow_matrix(at(twice, ".%s_mlp.2", streams[i]), width, 4 * width);
+        flow_matrix(at(twice, ".%s_mod.lin", streams[i]), 6 * width, width);
+    }
+    flow_matrix(at(once, ".linear1"), 7 * width, width);
+    flow_matrix(at(once, ".linear2"), width, 5 * width);
+    flow_matrix(at(once, ".modulation.lin"), 3 * width, width);
+}
+
 typedef struct Architecture {
     const char *name, *about;
     Unet unet;
@@ -365,6 +387,7 @@ typedef struct Architecture {
     uint64_t image_channels;
     bool schedule;
     Decoder decoder;
+    uint64_t flow_width; /* of blocks of Flux; 0: has none */
 } Architecture;
 
 static const Architecture architectures[] = {
@@ -408,6 +431,7 @@ static const Architecture architectures[] = {
      0,
      false,
      {2048, 256, 5632, 32000, 22}},
+    {"flux-blocks", "two blocks of Flux, 1.0 GB in bf16", {0}, {0}, {0}, 0, false, {0}, 3072},
 };
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
 
@@ -424,6 +448,8 @@ static void build(Entries *entries, const Architecture *architecture) {
         noise_schedule(entries);
     if (architecture->decoder.width)
         language_model(entries, &architecture->decoder);
+    if (architecture->flow_width)
+        flow_blocks(entries, architecture->flow_width);
 }
 
 static Text without_dots(Arena *arena, Text name) {
@@ -516,7 +542,38 @@ static void low_rank_text(Place place, const TextEncoder *encoder, uint64_t rank
     }
 }
 
+/* Of Flux as diffusers, PEFT and AI-Toolkit name its parts: query, key, value and MLP each by
+ * itself. */
+static void flow_halves(Place place, uint64_t rank, uint64_t in, uint64_t out) {
+    add(at(place, ".lora_A.weight"), FILL_WEIGHT, rank, in, 0, 0);
+    add(at(place, ".lora_B.weight"), FILL_WEIGHT, out, rank, 0, 0);
+}
+
+static void low_rank_flow(Entries *entries, uint64_t width, uint64_t rank) {
+    static const char *const squares[] = {"to_q",       "to_k",       "to_v",     "add_q_proj",
+                                          "add_k_proj", "add_v_proj", "to_out.0", "to_add_out"};
+    Place twice = {entries, TEXT("transformer.transformer_blocks.0")};
+    Place once = {entries, TEXT("transformer.single_transformer_blocks.0")};
+    for (int i = 0; i < 8; i++)
+        flow_halves(at(twice, ".attn.%s", squares[i]), rank, width, width);
+    for (int i = 0; i < 2; i++) {
+        const char *stream = i == 0 ? "" : "_context";
+        flow_halves(at(twice, ".ff%s.net.0.proj", stream), rank, width, 4 * width);
+        flow_halves(at(twice, ".ff%s.net.2", stream), rank, 4 * width, width);
+        flow_halves(at(twice, ".norm1%s.linear", stream), rank, width, 6 * width);
+    }
+    for (int i = 0; i < 3; i++)
+        flow_halves(at(once, ".attn.%s", squares[i]), rank, width, width);
+    flow_halves(at(once, ".proj_mlp"), rank, width, 4 * width);
+    flow_halves(at(once, ".proj_out"), rank, 5 * width, width);
+    flow_halves(at(once, ".norm.linear"), rank, width, 3 * width);
+}
+
 static void build_lora(Entries *entries, const Architecture *architecture, uint64_t rank) {
+    if (architecture->flow_width > 0) {
+        low_rank_flow(entries, architecture->flow_width, rank);
+        return;
+    }
     low_rank_denoiser(entries, &architecture->unet, rank);
     bool two = architecture->second.width > 0;
     low_rank_text((Place){entries, text_from(two ? "lora_te1" : "lora_te")}, &architecture->text,
