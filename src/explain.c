@@ -29,8 +29,7 @@ static uint64_t output_bytes(const Output *output, uint64_t by_dtype[DTYPE_COUNT
     uint64_t bytes = 0;
     memset(by_dtype, 0, DTYPE_COUNT * sizeof *by_dtype);
     for (uint32_t i = 0; i < output->n_tensors; i++) {
-        uint64_t size = 0;
-        dtype_bytes(output->tensors[i].dtype, shape_count(&output->tensors[i].shape), &size);
+        uint64_t size = output_tensor_bytes(&output->tensors[i]);
         by_dtype[output->tensors[i].dtype] += size;
         bytes += size;
     }

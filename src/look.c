@@ -99,11 +99,8 @@ static void add_dtypes(const Output *output, Builder *out) {
 
 static uint64_t output_bytes(const Output *output) {
     uint64_t bytes = 0;
-    for (uint32_t i = 0; i < output->n_tensors; i++) {
-        uint64_t size = 0;
-        dtype_bytes(output->tensors[i].dtype, shape_count(&output->tensors[i].shape), &size);
-        bytes += size;
-    }
+    for (uint32_t i = 0; i < output->n_tensors; i++)
+        bytes += output_tensor_bytes(&output->tensors[i]);
     return bytes;
 }
 

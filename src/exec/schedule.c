@@ -485,12 +485,6 @@ static void refute(Schedule *schedule, const KeyTask *key, const Assumption *ass
     vector_push(&schedule->refuted, (Refuted){key->key, key->group, *assumption});
 }
 
-static uint64_t tensor_bytes(DType dtype, const Shape *shape) {
-    uint64_t bytes = 0;
-    dtype_bytes(dtype, shape_count(shape), &bytes);
-    return bytes;
-}
-
 /* What a key lost: its tensor leaves the file. */
 static void drop_tensor(Schedule *schedule, OutputTensor *tensor) {
     tensor->dropped = true;
@@ -517,13 +511,16 @@ static bool replace_roots(Schedule *schedule, const Task *old, const Class *old_
         TaskOutput place = old->outputs[old_root++];
         OutputTensor *tensor = &schedule->outputs[place.output].tensors[place.tensor];
         bool present = class->passes != NULL && class->roots[i].present;
-        Shape shape = present ? root_shape(task, root) : (Shape){0};
-        if (!present || tensor_bytes(class->roots[i].dtype, &shape) > tensor->bytes) {
+        OutputTensor fitted = *tensor;
+        if (present) {
+            fitted.shape = root_shape(task, root);
+            fitted.dtype = class->roots[i].dtype;
+            fitted.bytes = output_tensor_bytes(&fitted);
+        }
+        if (!present || fitted.bytes > tensor->bytes) {
             drop_tensor(schedule, tensor);
         } else {
-            tensor->shape = shape;
-            tensor->dtype = class->roots[i].dtype;
-            tensor->bytes = tensor_bytes(tensor->dtype, &shape);
+            *tensor = fitted;
             some = true;
         }
         if (present)
@@ -582,8 +579,7 @@ ScheduleFigures schedule_figures(const Schedule *schedule) {
     }
     for (uint32_t i = 0; i < schedule->solved->recipe->n_outputs; i++)
         for (size_t k = 0; k < schedule->tensors[i].count; k++)
-            figures.bytes_to_write += tensor_bytes(schedule->tensors[i].items[k].dtype,
-                                                   &schedule->tensors[i].items[k].shape);
+            figures.bytes_to_write += output_tensor_bytes(&schedule->tensors[i].items[k]);
     return figures;
 }
 

@@ -37,8 +37,7 @@ static void split(OutputFiles *output, uint64_t shard_size) {
     uint32_t file = 0;
     for (size_t i = 0; i < output->n_tensors; i++) {
         OutputTensor *tensor = &output->tensors[i];
-        uint64_t bytes = 0;
-        dtype_bytes(tensor->dtype, shape_count(&tensor->shape), &bytes);
+        uint64_t bytes = output_tensor_bytes(tensor);
         if (shard_size > 0 && used > 0 && (used > shard_size || bytes > shard_size - used)) {
             file++;
             used = 0;

@@ -97,6 +97,14 @@ static void add_header(Builder *header, const OutputTensor *tensors, size_t n_te
     builder_char(header, '}');
 }
 
+uint64_t output_tensor_bytes(const OutputTensor *tensor) {
+    uint64_t bytes = 0;
+    bool whole = dtype_bytes(tensor->dtype, shape_count(&tensor->shape), &bytes);
+    assert(whole);
+    (void)whole;
+    return bytes;
+}
+
 /* Sets where each tensor lies, and is where the last one ends. */
 static uint64_t place_tensors(OutputTensor *tensors, size_t n_tensors, uint64_t start) {
     for (size_t i = 0; i < n_tensors; i++) {
@@ -109,12 +117,8 @@ static uint64_t place_tensors(OutputTensor *tensors, size_t n_tensors, uint64_t 
 
 uint64_t writer_layout(OutputTensor *tensors, size_t n_tensors, const MetadataEntry *metadata,
                        size_t n_metadata, size_t *header_size) {
-    for (size_t i = 0; i < n_tensors; i++) {
-        bool whole =
-            dtype_bytes(tensors[i].dtype, shape_count(&tensors[i].shape), &tensors[i].bytes);
-        assert(whole);
-        (void)whole;
-    }
+    for (size_t i = 0; i < n_tensors; i++)
+        tensors[i].bytes = output_tensor_bytes(&tensors[i]);
     Builder header = {0};
     add_header(&header, tensors, n_tensors, metadata, n_metadata);
     *header_size = HEADER_PREFIX + (header.size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;

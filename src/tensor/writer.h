@@ -19,6 +19,9 @@ typedef struct OutputTensor {
     bool dropped;    /* set before writer_finish: the key got no value and leaves the file */
 } OutputTensor;
 
+/* By its dtype and shape. */
+uint64_t output_tensor_bytes(const OutputTensor *tensor);
+
 typedef struct WriterOptions {
     bool force;   /* replace a file that is no safetensors file, or one that is an input */
     bool no_sync; /* leave out the two fsyncs */
