@@ -1,78 +1,8 @@
-/* From instances to passes: which sinks share one, what is held to save time, in what order values
- * are computed, and in which registers. */
-#include "opt/instance.h"
+/* From instances to passes: which sinks share one, and in what order values are computed. */
+#include "opt/emission.h"
 #include "program/whole.h"
 
-#include <assert.h>
 #include <string.h>
-
-/* The sinks of one level and context. */
-typedef struct PassDraft {
-    uint32_t level, context;
-    VECTOR(uint32_t) sinks;
-} PassDraft;
-
-/* One step of a pass: an instance to be computed, or a sink to be fed. */
-typedef struct Step {
-    uint32_t instance;
-    uint32_t sink; /* SINK_NONE: none */
-} Step;
-enum { SINK_NONE = UINT32_MAX };
-typedef VECTOR(Step) Steps;
-
-/* A value on the way to its operands: which is next. */
-typedef struct Frame {
-    uint32_t instance;
-    uint32_t next;
-} Frame;
-
-typedef struct Emission {
-    Fusion *fusion;
-    VECTOR(PassDraft) drafts;
-    /* By instance. */
-    uint32_t *stamp;    /* the walk that saw it last */
-    uint32_t *first;    /* the draft that computed it first, or DRAFT_NONE */
-    uint32_t *last_use; /* of its register, as a step */
-    uint32_t *reg;
-    bool *coded; /* uniform code was written */
-    uint32_t walk;
-    uint64_t held; /* bytes of buffers that only save time */
-
-    VECTOR(Frame) open;
-    Steps steps;
-    VECTOR(uint32_t) free_registers[2]; /* by level: element, row */
-    uint32_t n_registers[2];
-
-    /* Of the pass being written. */
-    VECTOR(TileInstr) code;
-    VECTOR(Access) accesses;
-    VECTOR(Reduction) reductions;
-    VECTOR(Selection) selections;
-    VECTOR(RandomStream) randoms;
-    VECTOR(Product) products;
-    VECTOR(UniformInstr) uniforms;
-    VECTOR(uint32_t) results, origins;
-    VECTOR(size_t) noted; /* by origin: the last pass that has it, counted from 1 */
-    VECTOR(PassGuard) guards;
-    bool rows; /* it has row-level registers */
-
-    VECTOR(Pass) passes;
-    VECTOR(double) constants;
-    uint32_t n_uniforms;
-} Emission;
-enum { DRAFT_NONE = UINT32_MAX };
-
-static Instance *instance_at(const Emission *emission, uint32_t id) {
-    return &emission->fusion->instances.items[id];
-}
-
-static const Value *value_of(const Emission *emission, uint32_t id) {
-    return program_value(emission->fusion->program, instance_at(emission, id)->value);
-}
-
-static const Sink *sink_at(const Emission *emission, uint32_t id) {
-    return &emission->fusion->sinks.items[id];
-}
 
 /* --- Which sinks share a pass --- */
 
@@ -115,22 +45,6 @@ static void draft_passes(Emission *emission) {
 }
 
 /* --- What a pass computes, in order --- */
-
-static bool is_held_for(const Emission *emission, uint32_t id, const PassDraft *draft) {
-    const Instance *instance = instance_at(emission, id);
-    return instance->buffer != BUFFER_NONE && instance->ready <= draft->level;
-}
-
-/* Whether an instance is computed in the tiles of its pass. */
-static bool is_tile(const Emission *emission, uint32_t id) {
-    return instance_at(emission, id)->context >= CONTEXT_DOMAINS;
-}
-
-static bool is_source(const Emission *emission, uint32_t id, const PassDraft *draft) {
-    uint8_t kind = instance_at(emission, id)->kind;
-    return kind == INSTANCE_LOAD || kind == INSTANCE_FETCH || kind == INSTANCE_COORDINATE ||
-           kind == INSTANCE_RANDOM || is_held_for(emission, id, draft);
-}
 
 /* The i-th operand to be computed: what needs most registers comes first. */
 static uint32_t operand_by_need(const Emission *emission, uint32_t id, uint32_t i) {
@@ -180,443 +94,6 @@ static void walk_draft(Emission *emission, const PassDraft *draft, bool selectio
         walk_instance(emission, sink->b, draft);
         vector_push(&emission->steps, (Step){sink->a, draft->sinks.items[i]});
     }
-}
-
-/* --- What is held to save time --- */
-
-/* Computing again what a pass has computed before costs at least that many reads of leaves, or that
- * many operations, where holding it in a buffer costs a write and a read. */
-enum { HOLD_LEAVES = 4, HOLD_OPERATIONS = 24, HEAVY_OPERATION = 8 };
-
-static unsigned weight_of(const Instance *instance, const Value *value) {
-    if (instance->kind == INSTANCE_PRODUCT)
-        return HOLD_OPERATIONS;
-    if (value->kind != VALUE_MAP)
-        return value->kind == VALUE_RANDOM ? HEAVY_OPERATION : 1;
-    switch (value->op) {
-    case OP_EXP:
-    case OP_LOG:
-    case OP_POW:
-    case OP_SIN:
-    case OP_COS:
-    case OP_TAN:
-    case OP_ASIN:
-    case OP_ACOS:
-    case OP_ATAN:
-    case OP_ATAN2:
-    case OP_TANH:
-        return HEAVY_OPERATION;
-    default:
-        return 1;
-    }
-}
-
-/* Whether computing an instance costs clearly more than loading it; looks no further than that. */
-static bool is_expensive(Emission *emission, uint32_t id, const PassDraft *draft) {
-    unsigned leaves = 0, operations = 0;
-    VECTOR(uint32_t) open = {0}, seen = {0};
-    vector_push(&open, id);
-    while (open.count > 0 && leaves < HOLD_LEAVES && operations < HOLD_OPERATIONS) {
-        uint32_t at = open.items[--open.count];
-        bool known = !is_tile(emission, at);
-        for (size_t i = 0; i < seen.count && !known; i++)
-            known = seen.items[i] == at;
-        if (known)
-            continue;
-        vector_push(&seen, at);
-        const Instance *instance = instance_at(emission, at);
-        leaves += instance->kind == INSTANCE_LOAD || instance->kind == INSTANCE_FETCH;
-        operations +=
-            instance->kind != INSTANCE_LOAD ? weight_of(instance, value_of(emission, at)) : 0;
-        for (uint32_t i = 0; !is_source(emission, at, draft) && i < instance->n_operands; i++)
-            vector_push(&open, instance_operand(emission->fusion, instance, i));
-    }
-    vector_free(&open);
-    vector_free(&seen);
-    return leaves >= HOLD_LEAVES || operations >= HOLD_OPERATIONS;
-}
-
-static uint64_t held_bytes(const Emission *emission, uint32_t id) {
-    const Fusion *fusion = emission->fusion;
-    uint64_t count = fusion->facts[instance_at(emission, id)->value].count;
-    uint64_t size = fusion->options->compute == COMPUTE_F64 ? 8 : 4, bytes;
-    if (count == COUNT_OF_KEY)
-        count = fusion->options->key_elements;
-    return count == 0 || __builtin_mul_overflow(count, size, &bytes) ? UINT64_MAX : bytes;
-}
-
-/* Has the draft that computed the instance first store it for the later ones. */
-static void hold(Emission *emission, uint32_t id) {
-    Fusion *fusion = emission->fusion;
-    Instance *instance = instance_at(emission, id);
-    PassDraft *first = &emission->drafts.items[emission->first[id]];
-    DType dtype = compute_dtype(fusion->options->compute);
-    emission->held += held_bytes(emission, id);
-    instance->buffer = buffer_new(fusion, instance->value);
-    instance->ready = first->level + 1;
-    vector_push(&first->sinks, (uint32_t)fusion->sinks.count);
-    vector_push(&fusion->sinks,
-                (Sink){.kind = SINK_STORE,
-                       .level = first->level,
-                       .context = first->context,
-                       .a = id,
-                       .b = id,
-                       .access = access_new(fusion, PLACE_BUFFER, instance->buffer, dtype, NULL),
-                       .value = instance->value,
-                       .guard = {GUARD_ALWAYS, false}});
-}
-
-/* Whether a later pass had better load an instance than compute it again; if so, it is held. */
-static bool hold_if_worth(Emission *emission, uint32_t id, const PassDraft *draft) {
-    const Instance *instance = instance_at(emission, id);
-    uint32_t first = emission->first[id];
-    if (instance->row || is_source(emission, id, draft) || first == DRAFT_NONE ||
-        emission->drafts.items[first].level >= draft->level)
-        return false;
-    uint64_t bytes = held_bytes(emission, id), limit = emission->fusion->options->hold_bytes;
-    if (bytes > limit || emission->held > limit - bytes || !is_expensive(emission, id, draft))
-        return false;
-    hold(emission, id);
-    return true;
-}
-
-/* Looks at what each pass computes from its sinks down to the leaves: the first things met that an
- * earlier pass has computed are the ones to hold. */
-static void choose_held(Emission *emission, uint32_t index) {
-    /* A copy: holding adds sinks to drafts. */
-    const PassDraft draft = emission->drafts.items[index];
-    VECTOR(uint32_t) open = {0};
-    emission->walk++;
-    for (size_t i = 0; i < draft.sinks.count; i++) {
-        const Sink *sink = sink_at(emission, draft.sinks.items[i]);
-        if (sink->kind == SINK_WHOLE)
-            continue;
-        vector_push(&open, sink->a);
-        vector_push(&open, sink->b);
-    }
-    while (open.count > 0) {
-        uint32_t id = open.items[--open.count];
-        if (!is_tile(emission, id) || emission->stamp[id] == emission->walk)
-            continue;
-        emission->stamp[id] = emission->walk;
-        if (hold_if_worth(emission, id, &draft) || is_source(emission, id, &draft))
-            continue;
-        if (emission->first[id] == DRAFT_NONE)
-            emission->first[id] = index;
-        const Instance *instance = instance_at(emission, id);
-        for (uint32_t i = 0; i < instance->n_operands; i++)
-            vector_push(&open, instance_operand(emission->fusion, instance, i));
-    }
-    vector_free(&open);
-}
-
-/* --- Uniform code --- */
-
-static bool is_coded(const Emission *emission, uint32_t id) {
-    uint8_t kind = instance_at(emission, id)->kind;
-    return kind == INSTANCE_CONST || kind == INSTANCE_RESULT || emission->coded[id];
-}
-
-/* Notes what a pass computes a part of. */
-static uint32_t note_origin(Emission *emission, ValueId value) {
-    uint32_t origin = program_origin(emission->fusion->program, value);
-    size_t pass = emission->passes.count + 1;
-    while (emission->noted.count <= origin)
-        vector_push(&emission->noted, 0);
-    if (emission->noted.items[origin] != pass)
-        vector_push(&emission->origins, origin);
-    emission->noted.items[origin] = pass;
-    return origin;
-}
-
-static void write_uniform(Emission *emission, uint32_t id) {
-    const Instance *instance = instance_at(emission, id);
-    const Value *value = value_of(emission, id);
-    UniformInstr instr = {.op = value->op, .dst = instance->slot};
-    for (uint32_t i = 0; i < instance->n_operands; i++)
-        instr.src[i] = instance_at(emission, instance_operand(emission->fusion, instance, i))->slot;
-    if (instance->kind == INSTANCE_ONE) {
-        instr.op = UNIFORM_LEAF;
-        instr.src[0] = value->slot;
-    } else if (instance->kind == INSTANCE_QUANTISE) {
-        instr.op = UNIFORM_QUANTISE;
-        instr.src[1] = value->dtype;
-    }
-    vector_push(&emission->uniforms, instr);
-    note_origin(emission, instance->value);
-}
-
-/* The slot of a uniform, after the code that computes it. */
-static uint32_t uniform_slot(Emission *emission, uint32_t id) {
-    if (!is_coded(emission, id))
-        vector_push(&emission->open, (Frame){id, 0});
-    while (emission->open.count > 0) {
-        Frame *frame = &emission->open.items[emission->open.count - 1];
-        const Instance *instance = instance_at(emission, frame->instance);
-        if (is_coded(emission, frame->instance)) {
-            emission->open.count--;
-        } else if (frame->next < instance->n_operands) {
-            uint32_t operand = instance_operand(emission->fusion, instance, frame->next++);
-            if (!is_coded(emission, operand))
-                vector_push(&emission->open, (Frame){operand, 0});
-        } else {
-            write_uniform(emission, frame->instance);
-            emission->coded[frame->instance] = true;
-            emission->open.count--;
-        }
-    }
-    return instance_at(emission, id)->slot;
-}
-
-static void number_uniforms(Emission *emission) {
-    uint32_t count = (uint32_t)emission->fusion->instances.count;
-    for (uint32_t id = 0; id < count; id++)
-        if (instance_at(emission, id)->kind == INSTANCE_CONST) {
-            instance_at(emission, id)->slot = (uint32_t)emission->constants.count;
-            vector_push(&emission->constants, value_of(emission, id)->number);
-        }
-    emission->n_uniforms = (uint32_t)emission->constants.count;
-    for (uint32_t id = 0; id < count; id++) {
-        Instance *instance = instance_at(emission, id);
-        if (instance->context == CONTEXT_UNIFORM && instance->kind != INSTANCE_CONST &&
-            instance->kind != INSTANCE_SAME)
-            instance->slot = emission->n_uniforms++;
-    }
-}
-
-/* --- Registers --- */
-
-static uint32_t take_register(Emission *emission, bool row) {
-    if (emission->free_registers[row].count > 0)
-        return emission->free_registers[row].items[--emission->free_registers[row].count];
-    return emission->n_registers[row]++;
-}
-
-static void note_use(Emission *emission, uint32_t id, uint32_t step) {
-    if (is_tile(emission, id))
-        emission->last_use[id] = step;
-}
-
-static void find_last_uses(Emission *emission, const PassDraft *draft) {
-    for (uint32_t step = 0; step < emission->steps.count; step++) {
-        Step now = emission->steps.items[step];
-        const Instance *instance = instance_at(emission, now.instance);
-        if (now.sink != SINK_NONE) {
-            note_use(emission, sink_at(emission, now.sink)->a, step);
-            note_use(emission, sink_at(emission, now.sink)->b, step);
-        } else if (!is_source(emission, now.instance, draft)) {
-            for (uint32_t i = 0; i < instance->n_operands; i++)
-                note_use(emission, instance_operand(emission->fusion, instance, i), step);
-        }
-    }
-}
-
-/* Frees the register of an operand whose last use this is. Asked twice for the same, frees once. */
-static void drop_register(Emission *emission, uint32_t id, uint32_t step) {
-    if (!is_tile(emission, id) || emission->last_use[id] != step)
-        return;
-    bool row = instance_at(emission, id)->row;
-    vector_push(&emission->free_registers[row], emission->reg[id]);
-    emission->last_use[id] = UINT32_MAX;
-}
-
-/* --- Instructions --- */
-
-static void touch_buffer(Emission *emission, uint32_t buffer) {
-    BufferInfo *info = &emission->fusion->buffers.items[buffer];
-    uint32_t pass = (uint32_t)emission->passes.count;
-    info->first_pass = pass < info->first_pass ? pass : info->first_pass;
-    info->last_pass = pass > info->last_pass ? pass : info->last_pass;
-}
-
-static uint32_t add_access(Emission *emission, const Access *access) {
-    if (access->kind == PLACE_BUFFER || access->kind == PLACE_MASK)
-        touch_buffer(emission, access->index);
-    vector_push(&emission->accesses, *access);
-    return (uint32_t)(emission->accesses.count - 1);
-}
-
-static void use_operand(Emission *emission, TileInstr *instr, unsigned i, uint32_t operand) {
-    if (is_tile(emission, operand)) {
-        instr->src[i] = emission->reg[operand];
-    } else {
-        instr->src[i] = uniform_slot(emission, operand);
-        instr->uniform |= (uint8_t)(1u << i);
-    }
-}
-
-static uint64_t seed_bits(double seed) {
-    uint64_t bits;
-    memcpy(&bits, &seed, sizeof bits);
-    return seed >= -0x1p63 && seed < 0x1p63 ? (uint64_t)(int64_t)seed : bits;
-}
-
-static uint32_t factor_buffer(Emission *emission, const Instance *instance, uint32_t i) {
-    uint32_t held = instance_operand(emission->fusion, instance, i);
-    touch_buffer(emission, instance_at(emission, held)->buffer);
-    return instance_at(emission, held)->buffer;
-}
-
-static uint32_t add_product(Emission *emission, uint32_t id) {
-    const Fusion *fusion = emission->fusion;
-    const Instance *instance = instance_at(emission, id);
-    vector_push(&emission->products,
-                product_of(fusion->program, fusion->facts[instance->value].base,
-                           factor_buffer(emission, instance, 0),
-                           factor_buffer(emission, instance, 1)));
-    return (uint32_t)(emission->products.count - 1);
-}
-
-/* Where an instance that is loaded lies. */
-static const Access *source_access(Emission *emission, uint32_t id, const PassDraft *draft) {
-    Fusion *fusion = emission->fusion;
-    const Instance *instance = instance_at(emission, id);
-    const Facts *facts = &fusion->facts[instance->value];
-    DType computed = compute_dtype(fusion->options->compute);
-    if (is_held_for(emission, id, draft))
-        return access_new(fusion, PLACE_BUFFER, instance->buffer, computed, NULL);
-    if (instance->kind == INSTANCE_LOAD) {
-        const Value *leaf = program_value(fusion->program, facts->base);
-        return access_new(fusion, PLACE_LEAF, leaf->slot, leaf->dtype, facts->view);
-    }
-    if (instance->kind == INSTANCE_PRODUCT)
-        return access_new(fusion, PLACE_PRODUCT, add_product(emission, id), computed, facts->view);
-    const Instance *held = instance_at(emission, instance_operand(fusion, instance, 0));
-    const View *view = held->value == instance->value ? NULL : facts->view;
-    PlaceKind place = fusion->buffers.items[held->buffer].mask ? PLACE_MASK : PLACE_BUFFER;
-    return access_new(fusion, place, held->buffer, computed, view);
-}
-
-static void write_source(Emission *emission, uint32_t id, const PassDraft *draft,
-                         TileInstr *instr) {
-    const Instance *instance = instance_at(emission, id);
-    const Value *value = value_of(emission, id);
-    if (instance->kind == INSTANCE_COORDINATE) {
-        instr->op = TILE_COORDINATE;
-        instr->detail = (uint8_t)value->axis;
-    } else if (instance->kind == INSTANCE_RANDOM) {
-        instr->op = TILE_RANDOM;
-        instr->index = (uint32_t)emission->randoms.count;
-        vector_push(&emission->randoms, (RandomStream){seed_bits(value->number), value->slot});
-    } else {
-        instr->op = TILE_LOAD;
-        instr->index = add_access(emission, source_access(emission, id, draft));
-    }
-}
-
-static void write_computed(Emission *emission, uint32_t id, uint32_t step, TileInstr *instr) {
-    const Instance *instance = instance_at(emission, id);
-    const Value *value = value_of(emission, id);
-    switch ((InstanceKind)instance->kind) {
-    case INSTANCE_MAP:
-        instr->op = TILE_MAP;
-        instr->detail = value->op;
-        break;
-    case INSTANCE_QUANTISE:
-        instr->op = TILE_QUANTISE;
-        instr->detail = value->dtype;
-        break;
-    case INSTANCE_ROW_REDUCE:
-        instr->op = TILE_ROW_REDUCE;
-        instr->detail = value->op;
-        break;
-    default:
-        assert(instance->kind == INSTANCE_EXPAND);
-        instr->op = TILE_EXPAND;
-    }
-    for (uint32_t i = 0; i < instance->n_operands; i++)
-        use_operand(emission, instr, i, instance_operand(emission->fusion, instance, i));
-    /* The result may take the place of an operand. */
-    for (uint32_t i = 0; i < instance->n_operands; i++)
-        drop_register(emission, instance_operand(emission->fusion, instance, i), step);
-}
-
-static void write_instance(Emission *emission, uint32_t step, const PassDraft *draft) {
-    uint32_t id = emission->steps.items[step].instance;
-    bool row = instance_at(emission, id)->row;
-    TileInstr instr = {0};
-    if (is_source(emission, id, draft) || instance_at(emission, id)->kind == INSTANCE_PRODUCT)
-        write_source(emission, id, draft, &instr);
-    else
-        write_computed(emission, id, step, &instr);
-    if (instance_at(emission, id)->kind == INSTANCE_PRODUCT || !is_source(emission, id, draft))
-        note_origin(emission, instance_at(emission, id)->value);
-    bool between = instr.op == TILE_ROW_REDUCE || instr.op == TILE_EXPAND;
-    instr.row = row && !between;
-    instr.dst = emission->reg[id] = take_register(emission, row);
-    emission->rows |= row;
-    vector_push(&emission->code, instr);
-}
-
-/* The number of the selection that feeds a uniform; a new one unless the pass is repeated. */
-static uint32_t selection_of(Emission *emission, const Sink *sink, const Value *value, bool again) {
-    uint32_t uniform = instance_at(emission, sink->target)->slot, i = 0;
-    if (!again) {
-        vector_push(&emission->selections, (Selection){value->k, uniform});
-        return (uint32_t)(emission->selections.count - 1);
-    }
-    while (emission->selections.items[i].uniform != uniform)
-        i++;
-    return i;
-}
-
-/* One element that is no reduction comes out of a pass as a sum over it. */
-static ReduceKind reduction_kind(const Value *value) {
-    return value->kind == VALUE_REDUCE ? value->op : REDUCE_SUM;
-}
-
-static void write_reduction(Emission *emission, const Sink *sink, const Value *value,
-                            TileInstr *instr) {
-    Reduction reduction = {.kind = reduction_kind(value)};
-    instr->op = sink->kind == SINK_COLUMN ? TILE_COLUMN_REDUCE : TILE_REDUCE;
-    instr->detail = (uint8_t)reduction.kind;
-    instr->index = (uint32_t)emission->reductions.count;
-    if (sink->kind == SINK_COLUMN) {
-        reduction.buffer = sink->target;
-        touch_buffer(emission, sink->target);
-    } else {
-        reduction.uniform = instance_at(emission, sink->target)->slot;
-    }
-    if (reduction.kind == REDUCE_DOT)
-        use_operand(emission, instr, 1, sink->b);
-    vector_push(&emission->reductions, reduction);
-}
-
-static void write_sink(Emission *emission, uint32_t step, bool again) {
-    const Sink *sink = sink_at(emission, emission->steps.items[step].sink);
-    const Value *value = program_value(emission->fusion->program, sink->value);
-    TileInstr instr = {0};
-    use_operand(emission, &instr, 0, sink->a);
-    if (sink->kind == SINK_STORE) {
-        instr.op = TILE_STORE;
-        instr.row = is_tile(emission, sink->a) && instance_at(emission, sink->a)->row;
-        instr.index = add_access(emission, sink->access);
-    } else if (sink->kind == SINK_SELECT) {
-        instr.op = TILE_SELECT;
-        instr.index = selection_of(emission, sink, value, again);
-    } else {
-        write_reduction(emission, sink, value, &instr);
-    }
-    drop_register(emission, sink->a, step);
-    drop_register(emission, sink->b, step);
-    vector_push(&emission->code, instr);
-    if (!again)
-        vector_push(&emission->results, note_origin(emission, sink->value));
-}
-
-/* Writes the code of the steps; what registers it takes is added to those of the code before. */
-static void write_steps(Emission *emission, const PassDraft *draft, bool again) {
-    for (int level = 0; level < 2; level++) {
-        emission->free_registers[level].count = 0;
-        for (uint32_t i = emission->n_registers[level]; i-- > 0;)
-            vector_push(&emission->free_registers[level], i);
-    }
-    find_last_uses(emission, draft);
-    for (uint32_t step = 0; step < emission->steps.count; step++)
-        if (emission->steps.items[step].sink == SINK_NONE)
-            write_instance(emission, step, draft);
-        else
-            write_sink(emission, step, again);
 }
 
 /* --- Passes --- */
@@ -672,7 +149,7 @@ static void write_guards(Emission *emission, const PassDraft *draft) {
             return;
     for (size_t i = 0; i < draft->sinks.count; i++) {
         Guard guard = sink_at(emission, draft->sinks.items[i])->guard;
-        PassGuard needed = {uniform_slot(emission, guard.instance), guard.when};
+        PassGuard needed = {emission_uniform(emission, guard.instance), guard.when};
         bool there = false;
         for (size_t k = 0; k < emission->guards.count; k++)
             there |= emission->guards.items[k].uniform == needed.uniform &&
@@ -688,11 +165,11 @@ static void emit_tiles(Emission *emission, const PassDraft *draft) {
     start_pass(emission);
     write_guards(emission, draft);
     walk_draft(emission, draft, false);
-    write_steps(emission, draft, false);
+    emission_write_steps(emission, draft, false);
     keep_code(emission, &pass.code, &pass.n_code);
     if (emission->selections.count > 0) {
         walk_draft(emission, draft, true);
-        write_steps(emission, draft, true);
+        emission_write_steps(emission, draft, true);
         keep_code(emission, &pass.again, &pass.n_again);
     }
     if (context->extent > 0) {
@@ -720,7 +197,7 @@ static void find_parts(Emission *emission, uint32_t whole, WholeCall *call) {
         while (buffers.count <= value->slot)
             vector_push(&buffers, UINT32_MAX);
         buffers.items[value->slot] = part->buffer;
-        touch_buffer(emission, part->buffer);
+        emission_touch_buffer(emission, part->buffer);
     }
     call->outputs = KEEP(fusion->arena, buffers);
     call->n_outputs = (uint32_t)buffers.count;
@@ -743,7 +220,7 @@ static void emit_whole(Emission *emission, const PassDraft *draft) {
         inputs[i] = input->buffer;
         shapes[i] =
             program_peek(fusion->program, program_value(fusion->program, input->value)->shape);
-        touch_buffer(emission, input->buffer);
+        emission_touch_buffer(emission, input->buffer);
     }
     for (uint32_t i = 0; i < value->slot; i++)
         parameters[i] = program_parameter(fusion->program, value, i);
@@ -756,7 +233,7 @@ static void emit_whole(Emission *emission, const PassDraft *draft) {
     pass.whole.scratch =
         whole_scratch(value->op, fusion->options->compute, shapes, n, parameters, value->slot);
     find_parts(emission, sink->target, &pass.whole);
-    vector_push(&emission->results, note_origin(emission, sink->value));
+    vector_push(&emission->results, emission_note_origin(emission, sink->value));
     finish_pass(emission, &pass);
 }
 
@@ -797,7 +274,7 @@ static void emit_checks(Emission *emission, PassList *list) {
     uint32_t *slots = arena_array(fusion->arena, uint32_t, n);
     start_pass(emission);
     for (uint32_t i = 0; i < n; i++)
-        slots[i] = uniform_slot(emission, fusion->checks.items[i]);
+        slots[i] = emission_uniform(emission, fusion->checks.items[i]);
     list->checks = slots;
     list->n_checks = n;
     list->ending = KEEP(fusion->arena, emission->uniforms);
@@ -873,10 +350,10 @@ static void emission_free(Emission *emission) {
 PassList *emit_passes(Fusion *fusion, const RootSpec *roots, uint32_t n_roots) {
     Emission emission;
     emission_init(&emission, fusion);
-    number_uniforms(&emission);
+    emission_number_uniforms(&emission);
     draft_passes(&emission);
     for (uint32_t i = 0; i < emission.drafts.count; i++)
-        choose_held(&emission, i);
+        emission_hold(&emission, i);
     for (size_t i = 0; i < fusion->copies.count; i++)
         emit_copy(&emission, &fusion->copies.items[i]);
     for (size_t i = 0; i < emission.drafts.count; i++) {
