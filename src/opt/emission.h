@@ -64,7 +64,7 @@ static inline Instance *instance_at(const Emission *emission, uint32_t id) {
     return &emission->fusion->instances.items[id];
 }
 
-static inline const Value *value_of(const Emission *emission, uint32_t id) {
+static inline const Value *instance_value(const Emission *emission, uint32_t id) {
     return program_value(emission->fusion->program, instance_at(emission, id)->value);
 }
 

@@ -24,7 +24,7 @@ uint32_t emission_note_origin(Emission *emission, ValueId value) {
 
 static void write_uniform(Emission *emission, uint32_t id) {
     const Instance *instance = instance_at(emission, id);
-    const Value *value = value_of(emission, id);
+    const Value *value = instance_value(emission, id);
     UniformInstr instr = {.op = value->op, .dst = instance->slot};
     for (uint32_t i = 0; i < instance->n_operands; i++)
         instr.src[i] = instance_at(emission, instance_operand(emission->fusion, instance, i))->slot;
@@ -65,7 +65,7 @@ void emission_number_uniforms(Emission *emission) {
     for (uint32_t id = 0; id < count; id++)
         if (instance_at(emission, id)->kind == INSTANCE_CONST) {
             instance_at(emission, id)->slot = (uint32_t)emission->constants.count;
-            vector_push(&emission->constants, value_of(emission, id)->number);
+            vector_push(&emission->constants, instance_value(emission, id)->number);
         }
     emission->n_uniforms = (uint32_t)emission->constants.count;
     for (uint32_t id = 0; id < count; id++) {
@@ -182,7 +182,7 @@ static const Access *source_access(Emission *emission, uint32_t id, const PassDr
 static void write_source(Emission *emission, uint32_t id, const PassDraft *draft,
                          TileInstr *instr) {
     const Instance *instance = instance_at(emission, id);
-    const Value *value = value_of(emission, id);
+    const Value *value = instance_value(emission, id);
     if (instance->kind == INSTANCE_COORDINATE) {
         instr->op = TILE_COORDINATE;
         instr->detail = (uint8_t)value->axis;
@@ -198,7 +198,7 @@ static void write_source(Emission *emission, uint32_t id, const PassDraft *draft
 
 static void write_computed(Emission *emission, uint32_t id, uint32_t step, TileInstr *instr) {
     const Instance *instance = instance_at(emission, id);
-    const Value *value = value_of(emission, id);
+    const Value *value = instance_value(emission, id);
     switch ((InstanceKind)instance->kind) {
     case INSTANCE_MAP:
         instr->op = TILE_MAP;

@@ -44,7 +44,7 @@ static bool is_expensive(Emission *emission, uint32_t id, const PassDraft *draft
         const Instance *instance = instance_at(emission, at);
         leaves += instance->kind == INSTANCE_LOAD || instance->kind == INSTANCE_FETCH;
         operations +=
-            instance->kind != INSTANCE_LOAD ? weight_of(instance, value_of(emission, at)) : 0;
+            instance->kind != INSTANCE_LOAD ? weight_of(instance, instance_value(emission, at)) : 0;
         for (uint32_t i = 0; !is_source(emission, at, draft) && i < instance->n_operands; i++)
             vector_push(&open, instance_operand(emission->fusion, instance, i));
     }

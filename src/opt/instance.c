@@ -3,163 +3,6 @@
 #include <assert.h>
 #include <string.h>
 
-/* --- What is known of values --- */
-
-static const Value *value_of(const Fusion *fusion, ValueId id) {
-    return program_value(fusion->program, id);
-}
-
-static ValueId operand_of(const Fusion *fusion, ValueId id, uint32_t i) {
-    return program_operand(fusion->program, value_of(fusion, id), i);
-}
-
-static uint64_t count_of(const Fusion *fusion, ShapeId shape) {
-    const Shape *dims = program_peek(fusion->program, shape);
-    return dims == NULL ? COUNT_OF_KEY : shape_count(dims);
-}
-
-/* OUTER, EXTENT and INNER of an axis of a shape. */
-static Context columns_of(const Fusion *fusion, const Value *reduction) {
-    ShapeId domain = value_of(fusion, program_operand(fusion->program, reduction, 0))->shape;
-    const Shape *dims = program_peek(fusion->program, domain);
-    Context columns = {.domain = domain, .count = shape_count(dims), .outer = 1, .inner = 1};
-    for (uint32_t i = 0; i < dims->rank; i++) {
-        if ((int)i < reduction->axis)
-            columns.outer *= dims->dims[i];
-        if ((int)i > reduction->axis)
-            columns.inner *= dims->dims[i];
-    }
-    columns.extent = dims->dims[reduction->axis];
-    return columns;
-}
-
-static bool is_computed(const Value *value) {
-    return value->kind == VALUE_MAP || value->kind == VALUE_QUANTISE ||
-           (value->kind == VALUE_REDUCE && value->axis >= 0);
-}
-
-static bool all_strided(const Fusion *fusion, ValueId id, View *view) {
-    const Facts *operand = &fusion->facts[operand_of(fusion, id, 0)];
-    const Value *value = value_of(fusion, id);
-    const Shape *shape = program_peek(fusion->program, value->shape);
-    *view = operand->view != NULL
-                ? *operand->view
-                : view_all(program_peek(fusion->program, value_of(fusion, operand->base)->shape));
-    return view_apply(view, fusion->program, value, shape);
-}
-
-/* The base of a view and how it is seen; a view that cannot be said as one strided access of its
- * operand's base is one of its operand, which then is held. */
-static void find_base(Fusion *fusion, ValueId id) {
-    Facts *facts = &fusion->facts[id];
-    ValueId operand = operand_of(fusion, id, 0);
-    View view;
-    if (all_strided(fusion, id, &view)) {
-        facts->base = fusion->facts[operand].base;
-    } else {
-        facts->base = operand;
-        view = view_all(program_peek(fusion->program, value_of(fusion, operand)->shape));
-        bool fits = view_apply(&view, fusion->program, value_of(fusion, id),
-                               program_peek(fusion->program, value_of(fusion, id)->shape));
-        assert(fits);
-        (void)fits;
-    }
-    facts->view = arena_copy(fusion->arena, &view, sizeof view);
-}
-
-/* Whether a view repeats each element of its base in a row. */
-static void find_expansion(Fusion *fusion, ValueId id) {
-    Facts *facts = &fusion->facts[id];
-    const Facts *base = &fusion->facts[facts->base];
-    View merged = *facts->view;
-    view_merge(&merged);
-    if (merged.rank != 2 || merged.offset != 0 || merged.strides[0] != 1 ||
-        merged.strides[1] != 0 || merged.dims[0] != base->count || merged.dims[1] > ROW_LIMIT)
-        return;
-    uint64_t length = merged.dims[1];
-    const Value *value = value_of(fusion, facts->base);
-    if (base->row_own == length ||
-        (base->row_own == 0 && is_computed(value) && value->kind != VALUE_REDUCE))
-        facts->row_inner = facts->expands = length;
-}
-
-static void inherit_rows(Facts *facts, const Facts *operand) {
-    if (facts->row_own == 0) {
-        facts->row_own = operand->row_own;
-        facts->row_domain = operand->row_domain;
-    }
-    if (facts->row_inner == 0)
-        facts->row_inner = operand->row_inner;
-}
-
-static void find_facts(Fusion *fusion, ValueId id) {
-    const Value *value = value_of(fusion, id);
-    Facts *facts = &fusion->facts[id];
-    *facts = (Facts){.count = count_of(fusion, value->shape), .base = id};
-    if (facts->count == 0)
-        return;
-    if (value->kind == VALUE_MAP || value->kind == VALUE_QUANTISE || value->kind == VALUE_RESHAPE)
-        for (uint32_t i = 0; i < value->n_operands; i++)
-            inherit_rows(facts, &fusion->facts[program_operand(fusion->program, value, i)]);
-    /* What is the same everywhere needs no place. */
-    if (is_view(value) && fusion->facts[program_operand(fusion->program, value, 0)].count > 1)
-        find_base(fusion, id);
-    if (facts->view != NULL && value->kind != VALUE_RESHAPE)
-        find_expansion(fusion, id);
-    if (value->kind == VALUE_REDUCE && value->axis >= 0) {
-        Context columns = columns_of(fusion, value);
-        if (columns.inner == 1 && columns.extent <= ROW_LIMIT) {
-            facts->row_own = columns.extent;
-            facts->row_domain = columns.domain;
-        }
-    }
-}
-
-/* The rows that values of COUNT elements have by default: the first that are reduced or made by
- * expanding, so that all of that size can share passes. */
-static uint64_t rows_of(const Fusion *fusion, uint64_t count) {
-    for (size_t i = 0; i < fusion->rows.count; i++)
-        if (fusion->rows.items[i].count == count)
-            return fusion->rows.items[i].row_length;
-    return 0;
-}
-
-static void note_rows(Fusion *fusion, ValueId id) {
-    const Facts *facts = &fusion->facts[id];
-    Context rows = {.count = facts->count, .row_length = facts->expands};
-    if (value_of(fusion, id)->kind == VALUE_REDUCE && facts->row_own > 0)
-        rows = (Context){.count = facts->count * facts->row_own, .row_length = facts->row_own};
-    if (rows.row_length > 0 && rows_of(fusion, rows.count) == 0)
-        vector_push(&fusion->rows, rows);
-}
-
-void fusion_init(Fusion *fusion, const RootSpec *roots, uint32_t n_roots) {
-    uint32_t count = program_count(fusion->program);
-    fusion->facts = memory_grow(NULL, memory_size((size_t)count + 1, sizeof *fusion->facts));
-    bool *reached = mark_reached(fusion->program, roots, n_roots);
-    for (ValueId id = 0; id < count; id++) {
-        find_facts(fusion, id);
-        if (reached[id])
-            note_rows(fusion, id);
-    }
-    free(reached);
-    for (int i = 0; i < CONTEXT_DOMAINS; i++)
-        vector_push(&fusion->contexts, (Context){0});
-}
-
-void fusion_free(Fusion *fusion) {
-    free(fusion->facts);
-    vector_free(&fusion->contexts);
-    vector_free(&fusion->rows);
-    vector_free(&fusion->instances);
-    vector_free(&fusion->operands);
-    index_free(&fusion->index);
-    vector_free(&fusion->sinks);
-    vector_free(&fusion->copies);
-    vector_free(&fusion->checks);
-    vector_free(&fusion->buffers);
-}
-
 /* --- Contexts --- */
 
 /* The context like WANTED; EXACT: of that very shape, for the coordinates in it. */
@@ -179,7 +22,7 @@ static uint32_t context_find(Fusion *fusion, Context wanted, bool exact) {
 static uint32_t element_context(Fusion *fusion, ValueId id) {
     const Facts *facts = &fusion->facts[id];
     const Value *value = value_of(fusion, id);
-    uint64_t rows = facts->row_inner > 0 ? facts->row_inner : rows_of(fusion, facts->count);
+    uint64_t rows = facts->row_inner > 0 ? facts->row_inner : fusion_rows(fusion, facts->count);
     Context wanted = {.count = facts->count, .domain = value->shape, .row_length = rows};
     return context_find(fusion, wanted, value->kind == VALUE_INDEX);
 }
@@ -196,7 +39,7 @@ static uint32_t store_context(Fusion *fusion, ValueId id) {
 }
 
 static uint32_t column_context(Fusion *fusion, const Value *reduction) {
-    return context_find(fusion, columns_of(fusion, reduction), false);
+    return context_find(fusion, fusion_columns(fusion, reduction), false);
 }
 
 /* --- What an instance needs --- */

@@ -106,6 +106,20 @@ typedef struct Fusion {
     VECTOR(BufferInfo) buffers;
 } Fusion;
 
+static inline const Value *value_of(const Fusion *fusion, ValueId id) {
+    return program_value(fusion->program, id);
+}
+
+static inline ValueId operand_of(const Fusion *fusion, ValueId id, uint32_t i) {
+    return program_operand(fusion->program, value_of(fusion, id), i);
+}
+
+/* Domain, outer and inner dimensions, and extent of the axis of a reduction. */
+Context fusion_columns(const Fusion *fusion, const Value *reduction);
+/* The rows that values of COUNT elements have by default: the first that are reduced or made by
+ * expanding, so that all of that size can share passes. */
+uint64_t fusion_rows(const Fusion *fusion, uint64_t count);
+
 void fusion_init(Fusion *fusion, const RootSpec *roots, uint32_t n_roots);
 void fusion_free(Fusion *fusion);
 

@@ -20,6 +20,10 @@ ValueId term_value(Lower *lower, Term term) {
     return term.kind == TERM_TENSOR ? term.value : program_const(lower->program, term.number);
 }
 
+bool term_is_known(Term term) {
+    return term.kind == TERM_NUMBER;
+}
+
 ShapeId term_shape(Lower *lower, Term term) {
     return term.kind == TERM_TENSOR ? program_value(lower->program, term.value)->shape
                                     : SHAPE_ID_SCALAR;
@@ -149,17 +153,14 @@ Term lower_map(Lower *lower, OpCode op, const Term *terms, Span span) {
 
 /* ---- operators ---- */
 
-static bool is_known(Term term) {
-    return term.kind == TERM_NUMBER;
-}
-
 /* Counts STEPS. False when the bodies ask for too much, and a message the first time. */
 static bool spend(Lower *lower, Span span, uint64_t steps) {
     bool before = lower->steps <= lower->steps_limit;
     lower->steps += steps;
     bool enough = lower->steps <= lower->steps_limit;
     if (before && !enough)
-        lower_error(lower, span, "the methods expand to more than %" PRIu64 " expressions for one key",
+        lower_error(lower, span,
+                    "the methods expand to more than %" PRIu64 " expressions for one key",
                     lower->steps_limit);
     return enough;
 }
@@ -210,7 +211,7 @@ static Term binary(Lower *lower, const Ast *ast, Term a, Term b) {
 /* Whether the left side decides: `and`, `or` and `|` then do not look at the right one. */
 static bool decides(AstOp op, Term left) {
     if (op == AST_AND || op == AST_OR)
-        return is_known(left) && (left.number != 0) == (op == AST_OR);
+        return term_is_known(left) && (left.number != 0) == (op == AST_OR);
     return op == AST_FALLBACK && left.kind != TERM_ABSENT;
 }
 
@@ -271,7 +272,7 @@ static Term lower_if(Lower *lower, const Ast *ast) {
     Term condition = lower_expression(lower, ast->a);
     if (condition.kind == TERM_POISON || condition.kind == TERM_ABSENT)
         return condition;
-    if (is_known(condition))
+    if (term_is_known(condition))
         return lower_expression(lower, condition.number != 0 ? ast->b : ast->c);
     if (condition.kind != TERM_TENSOR)
         return lower_error(lower, ast->a->span, "a condition is a number or a truth value");
@@ -310,7 +311,7 @@ static Term lower_comprehension(Lower *lower, const Ast *ast) {
         size_t locals = lower->locals.count;
         push_local(lower, ast->text, source.items[i]);
         Term wanted = ast->c != NULL ? lower_expression(lower, ast->c) : term_bool(true);
-        if (!is_known(wanted) && wanted.kind != TERM_POISON)
+        if (!term_is_known(wanted) && wanted.kind != TERM_POISON)
             wanted = lower_error(lower, ast->c->span,
                                  "what a list holds must be known before evaluation");
         if (wanted.kind == TERM_POISON || wanted.number != 0)
@@ -321,140 +322,6 @@ static Term lower_comprehension(Lower *lower, const Ast *ast) {
     Term list = term_list(lower, items.items, (uint32_t)items.count);
     vector_free(&items);
     return list;
-}
-
-/* ---- indexing ---- */
-
-/* A bound of a slice along a dimension, negative ones from the end; DEFAULT where it is left out.
- */
-static bool slice_bound(Lower *lower, const Ast *ast, uint64_t extent, uint64_t fallback,
-                        uint64_t *bound) {
-    *bound = fallback;
-    if (ast == NULL)
-        return true;
-    Term term = lower_expression(lower, ast);
-    if (!is_known(term) || term.number != trunc(term.number)) {
-        if (term.kind != TERM_POISON && term.kind != TERM_ABSENT)
-            lower_error(lower, ast->span,
-                        "a bound of a slice is a whole number, known before evaluation");
-        return false;
-    }
-    double at = term.number < 0 ? term.number + (double)extent : term.number;
-    *bound = at < 0 ? 0 : at > (double)extent ? extent : (uint64_t)at;
-    return true;
-}
-
-static Term index_list(Lower *lower, const Ast *ast, Term list) {
-    const Ast *index = ast->items[0];
-    if (ast->n_items != 1)
-        return lower_error(lower, ast->span, "a list has one index");
-    if (index->kind == AST_RANGE) {
-        uint64_t begin, end;
-        if (!slice_bound(lower, index->a, list.n_items, 0, &begin) ||
-            !slice_bound(lower, index->b, list.n_items, list.n_items, &end))
-            return term_poison;
-        return term_list(lower, list.items + begin, end > begin ? (uint32_t)(end - begin) : 0);
-    }
-    Term at = lower_expression(lower, index);
-    if (at.kind == TERM_POISON || at.kind == TERM_ABSENT)
-        return at;
-    double place = at.number < 0 ? at.number + list.n_items : at.number;
-    if (!is_known(at) || !(place >= 0 && place < list.n_items) || place != trunc(place))
-        return lower_error(lower, index->span, "a list of %u is indexed from 0 to %d", list.n_items,
-                           (int)list.n_items - 1);
-    return list.items[(uint32_t)place];
-}
-
-/* One index of a tensor: a range keeps the dimension, a number takes it away. */
-static bool index_dimension(Lower *lower, const Ast *index, uint64_t extent, uint64_t *begin,
-                            uint64_t *length, bool *kept) {
-    *kept = index->kind == AST_RANGE;
-    if (*kept) {
-        uint64_t end;
-        if (!slice_bound(lower, index->a, extent, 0, begin) ||
-            !slice_bound(lower, index->b, extent, extent, &end))
-            return false;
-        *length = end > *begin ? end - *begin : 0;
-        return true;
-    }
-    Term at = lower_expression(lower, index);
-    double place = at.number < 0 ? at.number + (double)extent : at.number;
-    *length = 1;
-    if (is_known(at) && place >= 0 && place < (double)extent && place == trunc(place)) {
-        *begin = (uint64_t)place;
-        return true;
-    }
-    if (at.kind != TERM_POISON && at.kind != TERM_ABSENT)
-        lower_error(lower, index->span, "this dimension is indexed from 0 to %lld",
-                    (long long)extent - 1);
-    return false;
-}
-
-static Term index_tensor(Lower *lower, const Ast *ast, Term tensor) {
-    Shape dims = *term_dims(lower, tensor), sliced = dims, shape = {0};
-    uint64_t begin[SHAPE_LIMIT] = {0};
-    if (ast->n_items > dims.rank)
-        return lower_error(lower, ast->span, "a tensor with %u dimension%s has no more indexes",
-                           dims.rank, dims.rank == 1 ? "" : "s");
-    for (uint32_t i = 0; i < dims.rank; i++) {
-        bool kept = true;
-        if (i < ast->n_items &&
-            !index_dimension(lower, ast->items[i], dims.dims[i], &begin[i], &sliced.dims[i], &kept))
-            return term_poison;
-        if (kept)
-            shape.dims[shape.rank++] = sliced.dims[i];
-    }
-    ValueId slice =
-        program_slice(lower->program, tensor.value, begin, program_shape(lower->program, &sliced));
-    return term_tensor(
-        program_reshape(lower->program, slice, program_shape(lower->program, &shape)));
-}
-
-/* In a rule of a conversion, x["key"] is the value of a key of the source. */
-static const Term *find_source(const Lower *lower, const Ast *ast) {
-    for (uint32_t i = 0; lower->rule != NULL && i < lower->rule->n_sources; i++)
-        if (lower->rule->sources[i].reference == ast)
-            return &lower->sources[i];
-    return NULL;
-}
-
-static Term lower_index(Lower *lower, const Ast *ast) {
-    const Term *source = find_source(lower, ast);
-    if (source != NULL)
-        return *source;
-    Term subject = lower_expression(lower, ast->a);
-    switch (subject.kind) {
-    case TERM_POISON:
-    case TERM_ABSENT:
-        return subject;
-    case TERM_LIST:
-        return index_list(lower, ast, subject);
-    case TERM_TENSOR:
-        return index_tensor(lower, ast, subject);
-    default:
-        return lower_error(lower, ast->span, "only lists and tensors have indexes");
-    }
-}
-
-/* x.shape, x.rank */
-static Term lower_member(Lower *lower, const Ast *ast) {
-    Term subject = lower_expression(lower, ast->a);
-    if (subject.kind == TERM_POISON || subject.kind == TERM_ABSENT)
-        return subject;
-    if (!term_is_value(subject))
-        return lower_error(lower, ast->span, "only tensors have members: x.shape, x.rank");
-    const Shape *dims = term_dims(lower, subject);
-    if (text_equal(ast->text, TEXT("rank")))
-        return term_number(dims->rank, NUMBER_INT);
-    if (text_equal(ast->text, TEXT("shape"))) {
-        Term items[SHAPE_LIMIT];
-        for (uint32_t i = 0; i < dims->rank; i++)
-            items[i] = term_number((double)dims->dims[i], NUMBER_INT);
-        return term_list(lower, items, dims->rank);
-    }
-    lower_error(lower, ast->name_span, "a tensor has no '%.*s'", TEXT_ARG(ast->text));
-    diag_hint(lower->diags, "x.shape and x.rank are known");
-    return term_poison;
 }
 
 /* ---- calls ---- */
@@ -612,7 +479,7 @@ static bool run_turn(Lower *lower, const Ast *block, Term *next, uint32_t n_stat
 static Term lower_repeat(Lower *lower, const Ast *ast) {
     Term count = lower_expression(lower, ast->a);
     uint32_t n = ast->n_items;
-    if (!is_known(count) || !(count.number <= REPEAT_LIMIT))
+    if (!term_is_known(count) || !(count.number <= REPEAT_LIMIT))
         return lower_error(lower, ast->a->span,
                            "the count of a repeat is a number up to %d, known before evaluation",
                            REPEAT_LIMIT);
@@ -631,10 +498,11 @@ static Term lower_repeat(Lower *lower, const Ast *ast) {
         if (!ok)
             return term_poison;
         for (uint32_t i = 0; i < n; i++)
-            state[i] = is_known(finished) ? next[i]
-                                          : choose(lower, finished, state[i], next[i], ast->span);
+            state[i] = term_is_known(finished)
+                           ? next[i]
+                           : choose(lower, finished, state[i], next[i], ast->span);
         finished = lower_map(lower, OP_OR, (Term[]){finished, done, done}, ast->span);
-        if (is_known(finished) && finished.number != 0)
+        if (term_is_known(finished) && finished.number != 0)
             break;
     }
     return n == 1 ? state[0] : term_list(lower, state, n);

@@ -51,7 +51,7 @@ typedef struct Lower {
     uint32_t depth;             /* of bodies calling methods */
     uint64_t steps;             /* expressions evaluated so far, with those called and repeated */
     uint64_t steps_limit;
-    bool precise;               /* something asked for f64 */
+    bool precise; /* something asked for f64 */
     VECTOR(Assumption) assumptions;
     const Assumption *refuted; /* those that have turned out to be wrong */
     uint32_t n_refuted;
@@ -78,6 +78,8 @@ ShapeId term_shape(Lower *lower, Term term);
 /* The value of a number or tensor in the program. */
 ValueId term_value(Lower *lower, Term term);
 bool term_is_value(Term term);
+/* Whether it is a number that is known before evaluation. */
+bool term_is_known(Term term);
 
 /* TERM, or poison after an error where it has more elements than any tensor may. */
 Term term_bounded(Lower *lower, Term term, Span span);
@@ -90,6 +92,10 @@ Term lower_operator(Lower *lower, AstOp op, Term a, Term b, Span span);
 
 /* The value of an expression of a body. */
 Term lower_expression(Lower *lower, const Ast *ast);
+/* x[…], and x["…"] of what a conversion converts. */
+Term lower_index(Lower *lower, const Ast *ast);
+/* x.shape, x.rank */
+Term lower_member(Lower *lower, const Ast *ast);
 /* A call of a function of the tensor language; false where it has none of that name. */
 bool lower_builtin(Lower *lower, const Ast *call, Text name, Term *out);
 /* A rule of a conversion that NODE calls, with the values of the keys that it names, and of the
