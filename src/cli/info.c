@@ -25,7 +25,8 @@ static void list_folder(const char *folder, Arena *arena, Paths *found) {
     bool sharded = false;
     for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;) {
         const char *name = entry->d_name;
-        sharded |= ends_in(name, ".safetensors.index.json") || strstr(name, "-of-") != NULL;
+        sharded |= ends_in(name, ".safetensors.index.json") || strstr(name, "-of-") != NULL ||
+                   text_equal(text_from(name), TEXT("model_index.json"));
         if (ends_in(name, ".safetensors"))
             vector_push(found, text_format(arena, "%s/%s", folder, name).data);
     }

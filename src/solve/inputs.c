@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/vector.h"
 #include "tensor/scales.h"
+#include "tensor/shards.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,9 +36,13 @@ typedef struct Search {
 } Search;
 
 /* 0, or why it cannot be looked at. */
-static int look_at(Text path) {
+static int look_at(Arena *arena, Text path) {
     struct stat status;
-    return stat(path.data, &status) == 0 ? 0 : errno;
+    Text variant;
+    if (stat(path.data, &status) == 0)
+        return 0;
+    int error = errno;
+    return error == ENOENT && shards_folder(arena, path, &variant).size > 0 ? 0 : error;
 }
 
 /* What stands there and cannot be reached is not looked for elsewhere alone: opening it says why.
@@ -63,7 +68,7 @@ static Text find_model(const Search *search, Text name) {
     Text unreachable = TEXT("");
     for (size_t i = 0; i < search->folders.count; i++) {
         Text path = path_join(search->arena, search->folders.items[i], name);
-        int error = look_at(path);
+        int error = look_at(search->arena, path);
         if (error == 0)
             return path;
         if (unreachable.size == 0 && stands_there(error))

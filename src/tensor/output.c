@@ -1,108 +1,78 @@
 #include "tensor/output.h"
 
 #include "base/file.h"
-#include "base/vector.h"
-#include "tensor/shards.h"
-#include "tensor/side_files.h"
-#include "tensor/temporary.h"
+#include "tensor/output_parts.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 enum { SHARDS_LIMIT = 99999 }; /* their numbers have five digits */
+
+typedef struct OutputFile {
+    Text path;
+    Text name; /* in its folder */
+    uint32_t part;
+    Writer *writer;
+} OutputFile;
 
 struct OutputFiles {
     Arena arena;
     Text path; /* as asked for */
-    Text folder;
     bool is_folder;
-    bool made; /* the folder was not there */
     bool no_sync;
     OutputTensor *tensors;
     size_t n_tensors;
-    Writer **writers;
-    Text *names; /* of the files in the folder */
+    OutputParts parts;
+    OutputFile *files;
     uint32_t n_files;
-    VECTOR(Text) old; /* paths of the model that the folder held */
-    SideFiles side_files;
 };
 
 /* ---- which tensor goes into which file ---- */
 
-/* In order, each file as full as it may be. */
+/* Whether a tensor of BYTES does not go into a file that has USED of SHARD_SIZE. */
+static bool is_full(uint64_t used, uint64_t bytes, uint64_t shard_size) {
+    return shard_size > 0 && used > 0 && (used > shard_size || bytes > shard_size - used);
+}
+
+/* In order, each file as full as it may be. A part whose tensors others stand between has a file
+ * for each run of them. */
 static void split(OutputFiles *output, uint64_t shard_size) {
     uint64_t used = 0;
-    uint32_t file = 0;
+    uint32_t part = 0;
+    output->files = arena_array(&output->arena, OutputFile, output->n_tensors + 1);
     for (size_t i = 0; i < output->n_tensors; i++) {
         OutputTensor *tensor = &output->tensors[i];
         uint64_t bytes = output_tensor_bytes(tensor);
-        if (shard_size > 0 && used > 0 && (used > shard_size || bytes > shard_size - used)) {
-            file++;
+        uint32_t next = output_parts_of(&output->parts, tensor);
+        if (i == 0 || next != part || is_full(used, bytes, shard_size)) {
+            output->files[output->n_files++].part = part = next;
             used = 0;
         }
-        tensor->file = file;
+        tensor->before = (uint32_t)output->parts.items.items[part].before.size;
+        tensor->file = output->n_files - 1;
         used += bytes;
     }
-    output->n_files = file + 1;
+    output->n_files += output->n_files == 0; /* of nothing */
 }
 
 static void name_files(OutputFiles *output) {
-    output->names = arena_array(&output->arena, Text, output->n_files);
-    output->writers = arena_array(&output->arena, Writer *, output->n_files);
+    OutputPart *parts = output->parts.items.items;
+    uint32_t *numbers = arena_array(&output->arena, uint32_t, output->parts.items.count);
     for (uint32_t i = 0; i < output->n_files; i++)
-        output->names[i] = output->n_files == 1
-                               ? TEXT("model.safetensors")
-                               : text_format(&output->arena, "model-%05u-of-%05u.safetensors",
-                                             i + 1, output->n_files);
-}
-
-static Text file_path(OutputFiles *output, Text name) {
-    return output->is_folder ? path_join(&output->arena, output->folder, name) : output->path;
+        parts[output->files[i].part].n_files++;
+    for (uint32_t i = 0; i < output->n_files; i++) {
+        OutputFile *file = &output->files[i];
+        const OutputPart *part = &parts[file->part];
+        uint32_t number = ++numbers[file->part];
+        file->name = part->n_files == 1
+                         ? text_format(&output->arena, "%.*s.safetensors", TEXT_ARG(part->stem))
+                         : text_format(&output->arena, "%.*s-%05u-of-%05u.safetensors",
+                                       TEXT_ARG(part->stem), number, part->n_files);
+        file->path =
+            output->is_folder ? path_join(&output->arena, part->folder, file->name) : output->path;
+    }
 }
 
 /* ---- opening ---- */
-
-static bool open_folder(OutputFiles *output, const Refusal *refusal) {
-    Text path = text_copy(&output->arena, output->folder);
-    struct stat status;
-    if (mkdir(path.data, 0777) == 0) {
-        output->made = true;
-        return true;
-    }
-    if (errno != EEXIST)
-        return refuse_errno(refusal, "can't be made", errno);
-    if (stat(path.data, &status) != 0)
-        return refuse_errno(refusal, "can't be written", errno);
-    return S_ISDIR(status.st_mode) || refuse(refusal, "is no folder, and shards need one");
-}
-
-static bool is_input(const char *path, const WriterOptions *options) {
-    for (size_t i = 0; i < options->n_inputs; i++)
-        if (model_is_file(options->inputs[i], path))
-            return true;
-    return false;
-}
-
-/* The files of a model that stands there already. They go when all is done. */
-static bool find_old(OutputFiles *output, const WriterOptions *options, const Refusal *refusal) {
-    Names old = {.arena = &output->arena};
-    bool found = shards_list(&old, output->folder);
-    for (size_t i = 0; i < old.count && found; i++) {
-        Text path = path_join(&output->arena, output->folder, old.texts[i]);
-        if (output->n_files == 1 && text_equal(old.texts[i], output->names[0]))
-            continue; /* the new one takes its place */
-        if (!options->force && is_input(path.data, options))
-            found = refuse(refusal,
-                           "holds '%s', an input of this run; --force replaces the model there "
-                           "when all is done",
-                           show(old.texts[i]).text);
-        vector_push(&output->old, path);
-    }
-    names_free(&old);
-    return found;
-}
 
 static bool open_writers(OutputFiles *output, const OutputFilesOptions *options, Diags *diags,
                          Span span) {
@@ -111,14 +81,28 @@ static bool open_writers(OutputFiles *output, const OutputFilesOptions *options,
         size_t end = first;
         while (end < output->n_tensors && output->tensors[end].file == i)
             end++;
-        output->writers[i] =
-            writer_open(file_path(output, output->names[i]), output->tensors + first, end - first,
-                        &options->file, diags, span);
-        if (output->writers[i] == NULL)
+        output->files[i].writer = writer_open(output->files[i].path, output->tensors + first,
+                                              end - first, &options->file, diags, span);
+        if (output->files[i].writer == NULL)
             return false;
         first = end;
     }
     return true;
+}
+
+/* Without the slashes at its end. */
+static Text trimmed(OutputFiles *output) {
+    Text path = output->path;
+    while (path.size > 1 && path.data[path.size - 1] == '/')
+        path.size--;
+    return text_copy(&output->arena, path);
+}
+
+/* A file has one part, and is like nothing. */
+static bool choose_parts(OutputFiles *output, const WriterOptions *options,
+                         const Refusal *refusal) {
+    return output_parts_choose(&output->parts, trimmed(output), output->tensors, output->n_tensors,
+                               options->inputs, output->is_folder ? options->n_inputs : 0, refusal);
 }
 
 static bool prepare(OutputFiles *output, const OutputFilesOptions *options, Diags *diags,
@@ -126,34 +110,31 @@ static bool prepare(OutputFiles *output, const OutputFilesOptions *options, Diag
     Refusal refusal = {diags, span, output->path};
     if (options->shard_size > 0 && text_ends(output->path, TEXT(".safetensors")))
         return refuse(&refusal, "is the name of a file, and shards go into a folder: name one");
+    if (!choose_parts(output, &options->file, &refusal))
+        return false;
     split(output, options->shard_size);
     if (output->n_files > SHARDS_LIMIT)
         return refuse(&refusal, "would have %u shards; allow more bytes for each", output->n_files);
     name_files(output);
-    if (output->is_folder &&
-        (!open_folder(output, &refusal) || !find_old(output, &options->file, &refusal) ||
-         !side_files_find(&output->side_files, options->file.inputs, options->file.n_inputs,
-                          output->tensors, output->n_tensors, &refusal)))
+    if (output->is_folder && (!output_parts_open(&output->parts, &refusal) ||
+                              !output_parts_find_old(&output->parts, &options->file, &refusal)))
         return false;
     return open_writers(output, options, diags, span);
 }
 
-/* Without the slashes at its end. */
-static Text trimmed(Text path) {
-    while (path.size > 1 && path.data[path.size - 1] == '/')
-        path.size--;
-    return path;
+static OutputFiles *new_output(OutputTensor *tensors, size_t n_tensors) {
+    OutputFiles *output = memory_grow(NULL, sizeof *output);
+    *output = (OutputFiles){.tensors = tensors, .n_tensors = n_tensors};
+    output->parts.arena = &output->arena;
+    return output;
 }
 
 OutputFiles *output_open(Text path, OutputTensor *tensors, size_t n_tensors,
                          const OutputFilesOptions *options, Diags *diags, Span span) {
-    OutputFiles *output = memory_grow(NULL, sizeof *output);
-    *output = (OutputFiles){.tensors = tensors, .n_tensors = n_tensors};
+    OutputFiles *output = new_output(tensors, n_tensors);
     output->path = text_copy(&output->arena, path);
-    output->folder = trimmed(output->path);
     output->is_folder = options->shard_size > 0 || text_ends(path, TEXT("/"));
     output->no_sync = options->file.no_sync;
-    output->side_files.arena = &output->arena;
     if (prepare(output, options, diags, span))
         return output;
     output_abandon(output);
@@ -161,65 +142,68 @@ OutputFiles *output_open(Text path, OutputTensor *tensors, size_t n_tensors,
 }
 
 OutputFiles *output_open_memory(OutputTensor *tensors, size_t n_tensors) {
-    OutputFiles *output = memory_grow(NULL, sizeof *output);
-    *output = (OutputFiles){.tensors = tensors, .n_tensors = n_tensors};
-    split(output, 0);
-    name_files(output);
-    output->writers[0] = writer_open_memory(tensors, n_tensors);
-    if (output->writers[0] != NULL)
+    OutputFiles *output = new_output(tensors, n_tensors);
+    output->files = arena_array(&output->arena, OutputFile, 1);
+    output->n_files = 1;
+    output->files[0].writer = writer_open_memory(tensors, n_tensors);
+    if (output->files[0].writer != NULL)
         return output;
     output_abandon(output);
     return NULL;
 }
 
 const void *output_memory(const OutputFiles *output, const OutputTensor *tensor) {
-    return writer_memory(output->writers[tensor->file], tensor);
+    return writer_memory(output->files[tensor->file].writer, tensor);
 }
 
 bool output_write(OutputFiles *output, const OutputTensor *tensor, uint64_t offset,
                   const void *data, size_t size) {
-    return writer_write(output->writers[tensor->file], offset, data, size);
+    return writer_write(output->files[tensor->file].writer, offset, data, size);
 }
 
 void output_patch_metadata(OutputFiles *output, size_t index, Text value) {
     for (uint32_t i = 0; i < output->n_files; i++)
-        writer_patch_metadata(output->writers[i], index, value);
+        writer_patch_metadata(output->files[i].writer, index, value);
 }
 
 bool output_check(const OutputFiles *output, Diags *diags, Span span) {
     for (uint32_t i = 0; i < output->n_files; i++)
-        if (!writer_check(output->writers[i], diags, span))
+        if (!writer_check(output->files[i].writer, diags, span))
             return false;
     return true;
 }
 
 bool output_has(const OutputFiles *output, const OutputTensor *tensor) {
-    return writer_has(output->writers[tensor->file], tensor);
+    return writer_has(output->files[tensor->file].writer, tensor);
 }
 
 void output_finished(OutputFiles *output, const OutputTensor *tensor) {
-    writer_finished(output->writers[tensor->file], tensor);
+    writer_finished(output->files[tensor->file].writer, tensor);
 }
 
 /* ---- finishing ---- */
 
+static bool is_in_part(const OutputFiles *output, const OutputTensor *tensor, uint32_t part) {
+    return !tensor->dropped && output->files[tensor->file].part == part;
+}
+
 static void add_index_entry(const OutputFiles *output, const OutputTensor *tensor, bool first,
                             Builder *out) {
     builder_add(out, first ? TEXT("\n    ") : TEXT(",\n    "));
-    builder_json(out, tensor->name);
+    builder_json(out, writer_name(tensor));
     builder_add(out, TEXT(": "));
-    builder_json(out, output->names[tensor->file]);
+    builder_json(out, output->files[tensor->file].name);
 }
 
-static void print_index(const OutputFiles *output, Builder *out) {
+static void print_index(const OutputFiles *output, uint32_t part, Builder *out) {
     uint64_t total = 0;
     bool first = true;
     for (size_t i = 0; i < output->n_tensors; i++)
-        total += output->tensors[i].dropped ? 0 : output->tensors[i].bytes;
+        total += is_in_part(output, &output->tensors[i], part) ? output->tensors[i].bytes : 0;
     builder_format(out, "{\n  \"metadata\": {\n    \"total_size\": %llu\n  },\n  \"weight_map\": {",
                    (unsigned long long)total);
     for (size_t i = 0; i < output->n_tensors; i++) {
-        if (output->tensors[i].dropped)
+        if (!is_in_part(output, &output->tensors[i], part))
             continue;
         add_index_entry(output, &output->tensors[i], first, out);
         first = false;
@@ -227,45 +211,51 @@ static void print_index(const OutputFiles *output, Builder *out) {
     builder_add(out, TEXT("\n  }\n}\n"));
 }
 
-static bool put_index(OutputFiles *output, const Refusal *refusal) {
-    if (output->n_files == 1)
+static bool put_index(OutputFiles *output, uint32_t number, const Refusal *refusal) {
+    const OutputPart *part = &output->parts.items.items[number];
+    if (part->n_files <= 1)
         return true;
     Builder text = {0};
-    print_index(output, &text);
-    bool put = side_file_put(path_join(&output->arena, output->folder, text_from(shards_index)),
-                             builder_view(&text), output->no_sync, refusal);
+    print_index(output, number, &text);
+    Text name = text_format(&output->arena, "%.*s.safetensors.index.json", TEXT_ARG(part->stem));
+    bool put = side_file_put(path_join(&output->arena, part->folder, name), builder_view(&text),
+                             output->no_sync, refusal);
     builder_free(&text);
     return put;
 }
 
-/* An index comes before the shards that it names, so it goes first. */
-static bool remove_old(const OutputFiles *output, const Refusal *refusal) {
-    for (size_t i = 0; i < output->old.count; i++)
-        if (unlink(output->old.items[i].data) != 0 && errno != ENOENT)
-            return refuse_errno(refusal, "can't be replaced", errno);
+static bool put_indexes(OutputFiles *output, const Refusal *refusal) {
+    for (uint32_t i = 0; i < output->parts.items.count; i++)
+        if (!put_index(output, i, refusal))
+            return false;
+    return output_parts_put_index(&output->parts, output->no_sync, refusal);
+}
+
+static bool rename_files(OutputFiles *output, Diags *diags, Span span) {
+    for (uint32_t i = 0; i < output->n_files; i++) {
+        Writer *writer = output->files[i].writer;
+        output->files[i].writer = NULL;
+        if (!writer_finish(writer, diags, span))
+            return false;
+    }
     return true;
 }
 
 /* From here on the old model is gone. */
 static bool replace(OutputFiles *output, Diags *diags, Span span) {
     Refusal refusal = {diags, span, output->path};
-    if (!remove_old(output, &refusal) ||
-        !side_files_put(&output->side_files, output->folder, output->no_sync, &refusal))
+    if (!output_parts_remove_old(&output->parts, &refusal) ||
+        !output_parts_put_side_files(&output->parts, output->no_sync, &refusal) ||
+        !rename_files(output, diags, span))
         return false;
-    for (uint32_t i = 0; i < output->n_files; i++) {
-        Writer *writer = output->writers[i];
-        output->writers[i] = NULL;
-        if (!writer_finish(writer, diags, span))
-            return false;
-    }
-    output->made = false;
-    return put_index(output, &refusal);
+    output_parts_keep(&output->parts);
+    return put_indexes(output, &refusal);
 }
 
 bool output_finish(OutputFiles *output, Diags *diags, Span span) {
     bool done = true;
     for (uint32_t i = 0; i < output->n_files && done; i++)
-        done = writer_complete(output->writers[i], diags, span);
+        done = writer_complete(output->files[i].writer, diags, span);
     done = done && replace(output, diags, span);
     output_abandon(output);
     return done;
@@ -274,12 +264,10 @@ bool output_finish(OutputFiles *output, Diags *diags, Span span) {
 void output_abandon(OutputFiles *output) {
     if (output == NULL)
         return;
-    for (uint32_t i = 0; i < output->n_files && output->writers != NULL; i++)
-        writer_abandon(output->writers[i]);
-    if (output->made)
-        rmdir(text_copy(&output->arena, output->folder).data);
-    vector_free(&output->old);
-    side_files_free(&output->side_files);
+    for (uint32_t i = 0; i < output->n_files; i++)
+        writer_abandon(output->files[i].writer);
+    output_parts_abandon(&output->parts);
+    output_parts_free(&output->parts);
     arena_free(&output->arena);
     free(output);
 }

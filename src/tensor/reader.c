@@ -4,6 +4,7 @@
 #include "base/vector.h"
 #include "tensor/header.h"
 #include "tensor/layout.h"
+#include "tensor/parts.h"
 #include "tensor/refuse.h"
 #include "tensor/scales.h"
 #include "tensor/settings.h"
@@ -41,6 +42,7 @@ struct ModelFiles {
     VECTOR(Tensor) tensors;
     VECTOR(MetadataEntry) metadata;
     HashIndex names;
+    ModelParts parts;
 };
 
 static pthread_mutex_t maps_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -232,18 +234,38 @@ static void adopt(struct ModelFiles *files, Layout *layout) {
     layout->names = (HashIndex){0};
 }
 
-/* Adds those tensors of one shard that belong to the model. */
+/* The key of a tensor of the model: those of a pipeline begin with the part. */
+static Text key_of(struct ModelFiles *files, const Shards *shards, Text name) {
+    return shards->part.size == 0
+               ? name
+               : text_format(&files->arena, "%.*s.%.*s", TEXT_ARG(shards->part), TEXT_ARG(name));
+}
+
+/* An index and its shards that disagree are of two models, or of a download of half of one. */
+static bool refuse_unwanted(const Shards *shards, Text name, const Refusal *refusal) {
+    uint32_t tensor = names_find(&shards->tensors, name);
+    if (tensor == INDEX_NONE)
+        return refuse(refusal, "holds the tensor '%s', which the index of the shards does not name",
+                      show(name).text);
+    Text shard = shards->files.texts[shards->file_of.items[tensor]];
+    return refuse(refusal, "holds the tensor '%s', which the index of the shards puts into '%s'",
+                  show(name).text, show(path_name(shard)).text);
+}
+
+/* Adds the tensors of one shard. */
 static bool append(struct ModelFiles *files, const Layout *layout, const Shards *shards,
                    uint32_t file, const Refusal *refusal) {
     for (size_t i = 0; i < layout->tensors.count; i++) {
         const Tensor *tensor = &layout->tensors.items[i];
         if (!shards_wanted(shards, file, tensor->name))
-            continue;
-        if (tensors_find(&files->names, files->tensors.items, tensor->name) != INDEX_NONE)
+            return refuse_unwanted(shards, tensor->name, refusal);
+        Tensor added = *tensor;
+        added.name = key_of(files, shards, tensor->name);
+        if (tensors_find(&files->names, files->tensors.items, added.name) != INDEX_NONE)
             return refuse(refusal, "tensor '%s' is in another shard as well",
                           show(tensor->name).text);
-        index_add(&files->names, text_hash(tensor->name), (uint32_t)files->tensors.count);
-        vector_push(&files->tensors, *tensor);
+        index_add(&files->names, text_hash(added.name), (uint32_t)files->tensors.count);
+        vector_push(&files->tensors, added);
     }
     return true;
 }
@@ -277,7 +299,7 @@ static bool add_file(struct ModelFiles *files, const Shards *shards, uint32_t nu
     if (added) {
         place_tensors(&layout, file, header.size);
         take_metadata(files, &layout);
-        if (shards->all && number == 0)
+        if (shards->all && files->tensors.count == 0 && shards->part.size == 0)
             adopt(files, &layout);
         else
             added = append(files, &layout, shards, number, refusal);
@@ -286,28 +308,41 @@ static bool add_file(struct ModelFiles *files, const Shards *shards, uint32_t nu
     return added;
 }
 
-/* Every tensor that the index names must be in the shard that it names. */
-static bool check_index(const struct ModelFiles *files, const Shards *shards,
+/* Every tensor that the index names must be in the shard that it names. FIRST: the tensors before.
+ */
+static bool check_index(struct ModelFiles *files, const Shards *shards, size_t first,
                         const Refusal *refusal) {
-    if (shards->all || files->tensors.count == shards->tensors.count)
+    if (shards->all || files->tensors.count - first == shards->tensors.count)
         return true;
     uint32_t i = 0;
-    while (tensors_find(&files->names, files->tensors.items, shards->tensors.texts[i]) !=
-           INDEX_NONE)
+    while (tensors_find(&files->names, files->tensors.items,
+                        key_of(files, shards, shards->tensors.texts[i])) != INDEX_NONE)
         i++;
     Text shard = shards->files.texts[shards->file_of.items[i]];
-    return refuse(refusal, "tensor '%s' is not in its shard '%s'",
+    return refuse(refusal, "tensor '%s' is not in the shard '%s', into which the index puts it",
                   show(shards->tensors.texts[i]).text, show(path_name(shard)).text);
 }
 
+/* Shards that an index names, or links to them, may not have been downloaded. */
+static bool is_there(const Shards *shards, uint32_t file, const Refusal *refusal) {
+    struct stat status;
+    Text path = shards->files.texts[file];
+    if (shards->all || stat(path.data, &status) == 0 || errno != ENOENT)
+        return true; /* or opening it tells what is wrong */
+    return refuse(refusal, "the shard '%s' %s", show(path_name(path)).text,
+                  lstat(path.data, &status) == 0 ? "is a link to a file that is not there"
+                                                 : "is missing; the index names it");
+}
+
 static bool add_files(struct ModelFiles *files, const Shards *shards, const Refusal *refusal) {
+    size_t first = files->tensors.count;
     for (uint32_t i = 0; i < shards->files.count; i++) {
         Refusal inner = *refusal;
         inner.path = shards->files.texts[i];
-        if (!add_file(files, shards, i, &inner))
+        if (!is_there(shards, i, refusal) || !add_file(files, shards, i, &inner))
             return false;
     }
-    return check_index(files, shards, refusal);
+    return check_index(files, shards, first, refusal);
 }
 
 static bool add_settings(struct ModelFiles *files, const Refusal *refusal) {
@@ -324,12 +359,49 @@ static bool add_settings(struct ModelFiles *files, const Refusal *refusal) {
     return read;
 }
 
-static bool find_and_add(struct ModelFiles *files, const Refusal *refusal) {
+static bool add_shards(struct ModelFiles *files, Model *model, const Refusal *refusal) {
     Shards shards = {.files.arena = &files->arena, .tensors.arena = &files->arena};
-    bool added = shards_find(&shards, refusal->path, refusal) &&
-                 add_files(files, &shards, refusal) && add_settings(files, refusal);
+    bool added = shards_find(&shards, refusal->path, refusal) && add_files(files, &shards, refusal);
+    model->folder = shards.folder;
+    model->stem = shards.stem;
+    shards_free(&shards);
+    return added && add_settings(files, refusal);
+}
+
+static bool add_part(struct ModelFiles *files, ModelPart *part, Text pipeline, Text variant,
+                     const Refusal *refusal) {
+    if (!part->has_weights)
+        return true;
+    Shards shards = {.part = part->name,
+                     .asked = pipeline,
+                     .files.arena = &files->arena,
+                     .tensors.arena = &files->arena};
+    Refusal inner = *refusal;
+    inner.path = part->folder;
+    bool added = shards_find_part(&shards, part->folder, variant, &inner) &&
+                 add_files(files, &shards, &inner);
+    part->stem = shards.stem;
     shards_free(&shards);
     return added;
+}
+
+static bool add_parts(struct ModelFiles *files, Text pipeline, Text variant,
+                      const Refusal *refusal) {
+    bool found = variant.size == 0 || text_equal(variant, TEXT("none"));
+    for (size_t i = 0; i < files->parts.count; i++) {
+        if (!add_part(files, &files->parts.items[i], pipeline, variant, refusal))
+            return false;
+        found |= shards_is_variant(files->parts.items[i].stem, variant);
+    }
+    return found || refuse(refusal, "no part of it has a variant '%s'", show(variant).text);
+}
+
+static bool find_and_add(struct ModelFiles *files, Model *model, const Refusal *refusal) {
+    Text variant;
+    if (!parts_find(&files->arena, refusal->path, &files->parts, &model->folder, &variant, refusal))
+        return false;
+    return files->parts.count > 0 ? add_parts(files, model->folder, variant, refusal)
+                                  : add_shards(files, model, refusal);
 }
 
 Model *model_open(Text path, Diags *diags, Span span) {
@@ -337,11 +409,13 @@ Model *model_open(Text path, Diags *diags, Span span) {
     struct ModelFiles *files = memory_grow(NULL, sizeof *files);
     *files = (struct ModelFiles){0};
     *model = (Model){.path = text_copy(&files->arena, path), .files = files};
-    if (!find_and_add(files, &(Refusal){diags, span, path})) {
+    if (!find_and_add(files, model, &(Refusal){diags, span, path})) {
         model_close(model);
         return NULL;
     }
     model->has_scales = scales_link(&files->names, files->tensors.items, files->tensors.count);
+    model->parts = files->parts.items;
+    model->n_parts = (uint32_t)files->parts.count;
     model->tensors = files->tensors.items;
     model->n_tensors = (uint32_t)files->tensors.count;
     model->metadata = files->metadata.items;
@@ -368,6 +442,7 @@ void model_close(Model *model) {
     vector_free(&files->files);
     vector_free(&files->tensors);
     vector_free(&files->metadata);
+    vector_free(&files->parts);
     index_free(&files->names);
     arena_free(&files->arena);
     free(files);

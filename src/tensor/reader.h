@@ -30,10 +30,22 @@ typedef struct MetadataEntry {
     Text key, value;
 } MetadataEntry;
 
-/* One model: the tensors of a file, or of all shards of a sharded model, in the order of their
- * data. */
+/* A part of a pipeline (tensor/parts.h). */
+typedef struct ModelPart {
+    Text name;
+    Text folder;
+    Text stem;        /* of its files: `diffusion_pytorch_model` */
+    bool has_weights; /* or it is a tokenizer, a scheduler */
+} ModelPart;
+
+/* One model: the tensors of a file, or of all shards of a sharded model, or of all parts of a
+ * pipeline, in the order of their data. */
 typedef struct Model {
-    Text path; /* as opened */
+    Text path;              /* as opened */
+    Text folder;            /* where its files are; empty: it is one file, among others perhaps */
+    Text stem;              /* of their names, where the folder was asked for: `model` */
+    const ModelPart *parts; /* none: it is no pipeline */
+    uint32_t n_parts;
     Tensor *tensors;
     uint32_t n_tensors;
     MetadataEntry *metadata;

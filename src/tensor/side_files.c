@@ -19,6 +19,7 @@ static const char *const patterns[] = {
     "generation_config.json",
     "preprocessor_config.json",
     "processor_config.json",
+    "scheduler_config.json",
     "tokenizer*",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -44,30 +45,6 @@ static bool is_side_file(Text name) {
     return false;
 }
 
-/* Empty where a model is one file, which may stand among others that are no part of it. */
-static Text folder_of(Arena *arena, const Model *model) {
-    Text path = text_copy(arena, model->path);
-    struct stat status;
-    if (text_ends(path, TEXT(".json")))
-        return text_copy(arena, path_folder(path));
-    return stat(path.data, &status) == 0 && S_ISDIR(status.st_mode) ? path : TEXT("");
-}
-
-/* The float dtype that holds most bytes. */
-static Text main_dtype(const OutputTensor *tensors, size_t n) {
-    uint64_t bytes[DTYPE_COUNT] = {0};
-    DType most = DTYPE_NONE;
-    for (size_t i = 0; i < n; i++) {
-        DType dtype = tensors[i].dtype;
-        if (dtype_info[dtype].kind != KIND_FLOAT)
-            continue;
-        bytes[dtype] += shape_count(&tensors[i].shape) * dtype_info[dtype].bits / 8;
-        if (most == DTYPE_NONE || bytes[dtype] > bytes[most])
-            most = dtype;
-    }
-    return most == DTYPE_NONE ? TEXT("") : dtype_info[most].torch_name;
-}
-
 static int compare_names(const void *a, const void *b) {
     return text_compare(*(const Text *)a, *(const Text *)b);
 }
@@ -89,14 +66,8 @@ static bool list_names(SideFiles *files, const Refusal *refusal) {
     return error == 0 || refuse_errno(refusal, "can't be listed", error);
 }
 
-bool side_files_find(SideFiles *files, const Model *const *inputs, size_t n_inputs,
-                     const OutputTensor *tensors, size_t n_tensors, const Refusal *refusal) {
-    files->dtype = main_dtype(tensors, n_tensors);
-    for (size_t i = 0; i < n_inputs && files->folder.size == 0; i++)
-        files->folder = folder_of(files->arena, inputs[i]);
-    Refusal inner = *refusal;
-    inner.path = files->folder;
-    return files->folder.size == 0 || list_names(files, &inner);
+bool side_files_find(SideFiles *files, const Refusal *refusal) {
+    return files->folder.size == 0 || list_names(files, refusal);
 }
 
 /* ---- the dtype in a config ---- */

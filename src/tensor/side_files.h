@@ -8,14 +8,13 @@
 
 typedef struct SideFiles {
     Arena *arena;
-    Text folder;        /* where they are */
+    Text folder;        /* where they are; empty: there is none */
     VECTOR(Text) names; /* sorted */
     Text dtype;         /* torch's name of the one that most of the weights have */
 } SideFiles;
 
-/* Finds those of the first of INPUTS that is a folder. False after a message. */
-bool side_files_find(SideFiles *files, const Model *const *inputs, size_t n_inputs,
-                     const OutputTensor *tensors, size_t n_tensors, const Refusal *refusal);
+/* Finds those of the folder; an empty one has none. False after a message. */
+bool side_files_find(SideFiles *files, const Refusal *refusal);
 /* Copies them; in a config, the dtype of the weights becomes theirs. */
 bool side_files_put(const SideFiles *files, Text folder, bool no_sync, const Refusal *refusal);
 void side_files_free(SideFiles *files);

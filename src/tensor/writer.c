@@ -62,8 +62,12 @@ static void add_metadata(Builder *header, const MetadataEntry *metadata, size_t 
     builder_char(header, '}');
 }
 
+Text writer_name(const OutputTensor *tensor) {
+    return (Text){tensor->name.data + tensor->before, tensor->name.size - tensor->before};
+}
+
 static void add_tensor(Builder *header, const OutputTensor *tensor, uint64_t begin) {
-    builder_json(header, tensor->name);
+    builder_json(header, writer_name(tensor));
     builder_add(header, TEXT(":{\"dtype\":\""));
     builder_add(header, dtype_info[tensor->dtype].file_name);
     builder_add(header, TEXT("\",\"shape\":["));

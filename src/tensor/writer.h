@@ -16,11 +16,15 @@ typedef struct OutputTensor {
     uint64_t offset; /* from the start of the file; set by writer_layout */
     uint64_t bytes;  /* set by writer_layout */
     uint32_t file;   /* of several, which one; set by output_open */
+    uint32_t before; /* bytes of the name that stand for its folder; the file leaves them out */
     bool dropped;    /* set before writer_finish: the key got no value and leaves the file */
 } OutputTensor;
 
 /* By its dtype and shape. */
 uint64_t output_tensor_bytes(const OutputTensor *tensor);
+
+/* What a tensor is called in its file. */
+Text writer_name(const OutputTensor *tensor);
 
 typedef struct WriterOptions {
     bool force;   /* replace a file that is no safetensors file, or one that is an input */

@@ -1,0 +1,58 @@
+/* The folders that a result is written to: one, or those of a pipeline's parts.
+ *
+ * A result in a folder follows the first of its inputs that is a folder. Is that a pipeline
+ * (tensor/parts.h) and are the keys of the result those of parts, then it becomes one, too. */
+#ifndef TENSOR_OUTPUT_PARTS_H
+#define TENSOR_OUTPUT_PARTS_H
+
+#include "base/vector.h"
+#include "tensor/side_files.h"
+#include "tensor/writer.h"
+
+typedef struct OutputPart {
+    Text name;   /* of a pipeline's part; empty: the folder itself, which is the first part */
+    Text folder; /* where it is written */
+    Text stem;   /* of its files */
+    uint32_t n_files;
+    uint32_t n_tensors;
+    bool made;        /* the folder was not there */
+    VECTOR(Text) old; /* paths of the model that it held */
+    Text before;      /* what its keys begin with, and its files leave out */
+    SideFiles side_files;
+} OutputPart;
+
+typedef struct OutputParts {
+    Arena *arena;
+    VECTOR(OutputPart) items; /* the folder itself first */
+    const Model *like;        /* whose layout it is; NULL: of none */
+    bool is_pipeline;
+} OutputParts;
+
+/* Fills PARTS (which has an arena) for a result in FOLDER. False after a message. */
+bool output_parts_choose(OutputParts *parts, Text folder, const OutputTensor *tensors,
+                         size_t n_tensors, const Model *const *inputs, size_t n_inputs,
+                         const Refusal *refusal);
+void output_parts_free(OutputParts *parts);
+
+/* Which part a tensor goes to. */
+uint32_t output_parts_of(const OutputParts *parts, const OutputTensor *tensor);
+
+/* Makes the folders that are not there. */
+bool output_parts_open(OutputParts *parts, const Refusal *refusal);
+/* Notes which files of older models will go. With FORCE those of inputs may. */
+bool output_parts_find_old(OutputParts *parts, const WriterOptions *options,
+                           const Refusal *refusal);
+
+/* Removes those files: what makes folders look complete first. */
+bool output_parts_remove_old(const OutputParts *parts, const Refusal *refusal);
+/* Writes what stands beside the weights. */
+bool output_parts_put_side_files(const OutputParts *parts, bool no_sync, const Refusal *refusal);
+/* Writes, last of all, what makes the folder a pipeline, where it is one. */
+bool output_parts_put_index(const OutputParts *parts, bool no_sync, const Refusal *refusal);
+
+/* From now on the folders stay. */
+void output_parts_keep(OutputParts *parts);
+/* Removes the folders that were made, if nothing is in them. */
+void output_parts_abandon(const OutputParts *parts);
+
+#endif
