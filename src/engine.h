@@ -47,6 +47,9 @@ Schedule *engine_schedule(Engine *engine);
  * their writers. */
 bool engine_evaluate(Engine *engine);
 
+/* The instruction list of an output. False where it cannot be said in one, because of *CULPRIT. */
+bool engine_write_list(Engine *engine, uint32_t output, Builder *out, NodeId *culprit);
+
 /* A number, word or truth value as a recipe has it; of a map how large it is. */
 void engine_add_constant(const Node *node, Builder *out);
 

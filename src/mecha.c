@@ -7,9 +7,7 @@
 #include "exec/dtypes.h"
 #include "exec/evaluate.h"
 #include "exec/resume.h"
-#include "solve/affine.h"
 #include "solve/convert.h"
-#include "solve/instructions.h"
 #include "solve/spell.h"
 #include "syntax/format.h"
 #include "syntax/parse.h"
@@ -347,13 +345,6 @@ bool mecha_prepare(Engine *engine) {
 
 /* ---- running ---- */
 
-/* The instruction list of an output. False where it cannot be said in one, because of *CULPRIT. */
-static bool write_list(Engine *engine, uint32_t output, Builder *out, NodeId *culprit) {
-    NodeId node = engine->recipe->outputs[output].node;
-    NodeId rewritten = affine_rewrite(&engine->arena, engine->solved, node, culprit);
-    return rewritten != NODE_NONE && instructions_write(engine->solved, rewritten, out, culprit);
-}
-
 /* An option as the result was made with it; empty where it is what is meant without. */
 static Text made_with(Text said, const char *option, Text meant) {
     Text given = option != NULL ? text_from(option) : TEXT("");
@@ -398,7 +389,7 @@ static void add_metadata(Engine *engine, uint32_t output, MetadataEntry *entries
         Builder list = {0}, source = {0};
         NodeId culprit;
         SpellOptions said = options_said(engine, output);
-        bool listed = write_list(engine, output, &list, &culprit);
+        bool listed = engine_write_list(engine, output, &list, &culprit);
         entries[(*count)++] = (MetadataEntry){TEXT("format"), TEXT("pt")};
         /* An instruction list by itself is whole as it is. */
         if (!listed || !engine->recipe->is_list || !says_nothing(&said)) {
@@ -585,52 +576,6 @@ MechaSummary mecha_summary(const Engine *engine) {
 
 Text mecha_output_path(const Engine *engine, uint32_t i) {
     return engine->recipe->outputs[i].path;
-}
-
-/* Why an instruction list cannot hold a node. */
-static void hint_culprit(Engine *engine, const Node *node) {
-    switch (node->kind) {
-    case NODE_CALL:
-        diag_hint(engine->diags, "'%.*s' is a method of your own, and a list holds no definitions",
-                  TEXT_ARG(node->method->name));
-        break;
-    case NODE_OPERATOR:
-        diag_hint(engine->diags, node->op == AST_FALLBACK
-                                     ? "there, keys are filled for models of a known config only"
-                                     : "there are no operators, and no method stands for this one");
-        break;
-    case NODE_KEEP:
-        diag_hint(engine->diags, "there is no way to keep the keys that a pattern matches");
-        break;
-    case NODE_MAP:
-        diag_hint(engine->diags, "a key with blanks, quotes, '=' or '\\' cannot be written there");
-        break;
-    default:
-        break;
-    }
-}
-
-bool mecha_compile(Engine *engine, Builder *out) {
-    NodeId culprit;
-    if (engine->recipe->n_outputs != 1) {
-        diag_error(engine->diags, SPAN_NONE,
-                   "an instruction list has one result, but the recipe saves %u",
-                   engine->recipe->n_outputs);
-        return false;
-    }
-    const RecipeOutput *output = &engine->recipe->outputs[0];
-    if (output->dtypes.count > 0) {
-        diag_error(engine->diags, output->dtype_span,
-                   "dtypes by key cannot be said in an instruction list");
-        diag_hint(engine->diags, "leave them out, and give one for all when it runs: --dtype NAME");
-        return false;
-    }
-    if (write_list(engine, 0, out, &culprit))
-        return true;
-    const Node *node = graph_node(engine->recipe->graph, culprit);
-    diag_error(engine->diags, node->span, "this cannot be said in an instruction list");
-    hint_culprit(engine, node);
-    return false;
 }
 
 bool mecha_format(Engine *engine, Text name, Text text, Builder *out) {

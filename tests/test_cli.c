@@ -332,6 +332,20 @@ static const struct {
      "3:17: error: dtypes by key cannot be said in an instruction list", "--dtype NAME"},
 };
 
+START_TEST(compile_warns_of_what_it_leaves_out) {
+    write_text(folder, "plan.mecha",
+               "save model(\"a.safetensors\") to \"x.safetensors\", dtype = bf16,\n"
+               "     shard_size = \"1M\"\n");
+    Run run = script("\"$MECHA\" compile plan.mecha");
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_pstr_ne(strstr(run.error, "warning: an instruction list does not say how its result "
+                                        "is saved: dtype, shard_size\n"),
+                      NULL);
+    ck_assert_pstr_ne(strstr(run.error, "say it again where the list runs"), NULL);
+    run_free(&run);
+}
+END_TEST
+
 START_TEST(compile_names_what_has_no_equivalent) {
     Builder text = {0};
     builder_format(&text, "a = model(\"a.safetensors\")\nb = model(\"b.safetensors\")\n%s\n",
@@ -629,6 +643,7 @@ Suite *cli_suite(void) {
     tcase_add_test(tests, compile_writes_a_list_that_runs_alike);
     tcase_add_loop_test(tests, compile_expands_what_lists_lack, 0,
                         sizeof compiled / sizeof *compiled);
+    tcase_add_test(tests, compile_warns_of_what_it_leaves_out);
     tcase_add_loop_test(tests, compile_names_what_has_no_equivalent, 0,
                         sizeof uncompiled / sizeof *uncompiled);
     tcase_add_test(tests, messages_can_be_json);
