@@ -7,7 +7,9 @@
 #include <sys/mman.h>
 
 enum {
-    STRETCH_LEAST = 2,   /* instructions: one alone is no faster than its kernel */
+    STRETCH_LEAST = 2, /* instructions: one alone is no faster than its kernel */
+    STREAMS_MOST = 8,  /* leaves read side by side: processors read ahead of a few places only, and
+                          each page takes one of few places, too */
     CODE_LIMIT = 1 << 12 /* instructions: finding next uses takes time with their square */
 };
 
@@ -517,17 +519,30 @@ static bool make_executable(Native *native, const Assembler *assembler) {
 typedef VECTOR(NativeStretch) Stretches;
 typedef VECTOR(size_t) Entries;
 
+static bool reads_leaf(const Pass *pass, const TileInstr *instr) {
+    return instr->op == TILE_LOAD && pass->accesses[instr->index].kind == PLACE_LEAF;
+}
+
+/* Where the stretch ends that begins with an instruction. */
+static uint32_t stretch_end(const Generator *generator, uint32_t begin) {
+    uint32_t end = begin, streams = 0;
+    for (; end < generator->n_code && is_native(generator->pass, &generator->code[end]); end++) {
+        streams += reads_leaf(generator->pass, &generator->code[end]);
+        if (streams > STREAMS_MOST)
+            break;
+    }
+    return end;
+}
+
 static void find_stretches(Generator *generator, Stretches *stretches, Entries *entries) {
-    uint32_t begin = 0;
-    for (uint32_t i = 0; i <= generator->n_code; i++) {
-        if (i < generator->n_code && is_native(generator->pass, &generator->code[i]))
-            continue;
-        if (i - begin >= STRETCH_LEAST) {
-            vector_push(stretches, (NativeStretch){begin, i, NULL});
+    for (uint32_t begin = 0; begin < generator->n_code;) {
+        uint32_t end = stretch_end(generator, begin);
+        if (end - begin >= STRETCH_LEAST) {
+            vector_push(stretches, (NativeStretch){begin, end, NULL});
             vector_push(entries, generator->assembler.bytes.count);
-            emit_stretch(generator, begin, i);
+            emit_stretch(generator, begin, end);
         }
-        begin = i + 1;
+        begin = end > begin ? end : begin + 1;
     }
 }
 
