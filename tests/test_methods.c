@@ -194,6 +194,9 @@ static const Row degenerate_rows[] = {
     {"geometric_median", "weight", 3, "maxiter=-1 eps=0.0"},
     {"geometric_median", "weight", 4, "maxiter=3 eps=1e30"},
     {"omit_non_finite", "weight", 1, ""},
+    {"common", "weight", 3, ""},
+    {"pad", "weight", 3, ""},
+    {"pad", "delta", 2, "fill=0.5"},
 };
 enum { N_ROWS = sizeof degenerate_rows / sizeof *degenerate_rows };
 
@@ -286,6 +289,38 @@ START_TEST(what_cannot_be_done_is_said) {
     if (!has_words(merge.diags, refusals[_i].words))
         said(&merge, text.data);
     ck_assert(has_words(merge.diags, refusals[_i].words));
+    merge_close(&merge);
+    builder_free(&text);
+}
+END_TEST
+
+/* Some take one of their operands as it is, and what drops all elements asks for none. */
+static bool needs_one_shape(const Row *row) {
+    return row->models > 1 && strcmp(row->arguments, "probability=1.0") != 0 &&
+           strcmp(row->method, "fallback") != 0 && strcmp(row->method, "common") != 0 &&
+           strcmp(row->method, "pad") != 0;
+}
+
+START_TEST(nothing_is_cut_silently) {
+    const Row *row = &degenerate_rows[_i];
+    Key few = {"k", 2, {6, 4}}, many = {"k", 2, {8, 4}};
+    if (!needs_one_shape(row))
+        return;
+    Builder text = {0};
+    write_call(&text, row);
+    put_model("m0.safetensors", &few, 1, 1, NULL);
+    for (unsigned i = 1; i < 4; i++) {
+        Builder name = {0};
+        builder_format(&name, "m%u.safetensors", i);
+        put_model(name.data, &many, 1, i + 1, NULL);
+        builder_free(&name);
+    }
+    Merge merge;
+    merge_run(&merge, text.data, (MechaOptions){.space = "any"});
+    if (merge.ok || !has_words(merge.diags, "shape"))
+        said(&merge, text.data);
+    ck_assert(!merge.ok);
+    ck_assert(has_words(merge.diags, "shape"));
     merge_close(&merge);
     builder_free(&text);
 }
@@ -595,6 +630,7 @@ Suite *methods_suite(void) {
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, degenerate_inputs_have_finite_results, 0, N_ROWS);
     tcase_add_loop_test(tests, what_cannot_be_done_is_said, 0, N_REFUSALS);
+    tcase_add_loop_test(tests, nothing_is_cut_silently, 0, N_ROWS);
     tcase_add_test(tests, what_needs_more_memory_than_allowed_is_refused);
     tcase_add_loop_test(tests, identities_hold, 0, N_IDENTITIES);
     tcase_add_loop_test(tests, mistakes_are_said, 0, N_MISTAKES);

@@ -76,8 +76,13 @@ static const char *shape_text(Lower *lower, Term term, Builder *out) {
 
 static Term shapes_differ(Lower *lower, Term a, Term b, Span span) {
     Builder x = {0}, y = {0};
-    lower_error(lower, span, "tensors of the shapes %s and %s do not go together",
-                shape_text(lower, a, &x), shape_text(lower, b, &y));
+    Text message = text_format(lower->arena, "tensors of the shapes %s and %s do not go together",
+                               shape_text(lower, a, &x), shape_text(lower, b, &y));
+    Text hint = lower_hint_rows(lower);
+    if (hint.size > 0)
+        lower_refuse(lower, span, message, hint);
+    else
+        lower_error(lower, span, "%.*s", TEXT_ARG(message));
     builder_free(&x);
     builder_free(&y);
     return term_poison;

@@ -100,9 +100,12 @@ static bool get_parts(Call *call, ValueId *parts, Shape *shape, int axis) {
             dims.dims[axis] = shape->dims[axis];
         }
         if (!shape_equal(&dims, shape)) {
-            lower_map(lower, OP_ADD, (Term[]){list.items[0], list.items[i], list.items[i]},
-                      call->ast->span);
-            lower_error(lower, call->ast->span, "the tensors to be joined have different shapes");
+            Term sum =
+                lower_map(lower, OP_ADD, (Term[]){list.items[0], list.items[i], list.items[i]},
+                          call->ast->span);
+            if (sum.kind != TERM_POISON)
+                lower_error(lower, call->ast->span,
+                            "the tensors to be joined have different shapes");
             return false;
         }
         parts[i] = term_value(lower, list.items[i]);

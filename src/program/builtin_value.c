@@ -209,7 +209,8 @@ Term builtin_int(Call *call) {
 Term builtin_error(Call *call) {
     if (call->arguments[0].kind != TERM_STRING)
         return argument_wants(call, 0, "a string");
-    return lower_refuse(call->lower, call->ast->span, call->arguments[0].text);
+    return lower_refuse(call->lower, call->ast->span, call->arguments[0].text,
+                        lower_hint_rows(call->lower));
 }
 
 Term builtin_absent(Call *call) {

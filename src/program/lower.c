@@ -25,7 +25,6 @@ struct Region {
 
 enum {
     CONVERSION_LIMIT = 64, /* conversions of conversions */
-    SHAPES_SHOWN = 6,      /* of tensors, beside a mistake */
 };
 
 const Term term_poison = {.kind = TERM_POISON};
@@ -76,28 +75,21 @@ static bool is_said(const Lower *lower, Span span, Span call) {
     return false;
 }
 
-/* Notes what the tensors that reach the call at hand look like. */
-static void note_shapes(Lower *lower) {
-    const Graph *graph = lower->solved->recipe->graph;
-    if (lower->call == NODE_NONE)
-        return;
-    unsigned char *reached = arena_array(lower->arena, unsigned char, graph_count(graph) + 1);
-    graph_reach(graph, &lower->call, 1, reached);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < lower->leaves->count && n < SHAPES_SHOWN; i++) {
-        const Leaf *leaf = &lower->leaves->items[i];
-        if (leaf->tensor == NULL || !reached[leaf->node] || leaf->tensor->shape.rank == 0)
-            continue;
-        n++;
-        Builder note = {0};
-        builder_add(&note, TEXT("'"));
-        builder_printable(&note, leaf->tensor->name);
-        builder_format(&note, "' is ");
-        shape_print(&note, &leaf->tensor->shape);
-        builder_add(&note, TEXT(" here"));
-        diag_note(lower->diags, graph_node(graph, leaf->node)->span, "%s", note.data);
-        builder_free(&note);
+static Term complain(Lower *lower, Span span, Text message, Text hint) {
+    Span call = call_span(lower);
+    bool apart = call.source != 0 && !same_place(call, span);
+    if (is_said(lower, span, apart ? call : SPAN_NONE)) {
+        diag_drop(lower->diags);
+        return term_poison;
     }
+    diag_error(lower->diags, span, "%.*s", TEXT_ARG(message));
+    if (hint.size > 0)
+        diag_hint(lower->diags, "%.*s", TEXT_ARG(hint));
+    if (apart)
+        diag_note(lower->diags, call, "called here, for the key '%.*s'",
+                  TEXT_ARG(text_printable(lower->arena, lower->key)));
+    lower_note_shapes(lower);
+    return term_poison;
 }
 
 Term lower_error(Lower *lower, Span span, const char *format, ...) {
@@ -106,25 +98,18 @@ Term lower_error(Lower *lower, Span span, const char *format, ...) {
     va_start(arguments, format);
     builder_vformat(&message, format, arguments);
     va_end(arguments);
-    Span call = call_span(lower);
-    bool apart = call.source != 0 && !same_place(call, span);
-    if (!is_said(lower, span, apart ? call : SPAN_NONE)) {
-        diag_error(lower->diags, span, "%s", message.data);
-        if (apart)
-            diag_note(lower->diags, call, "called here, for the key '%.*s'",
-                      TEXT_ARG(text_printable(lower->arena, lower->key)));
-        note_shapes(lower);
-    } else {
-        diag_drop(lower->diags);
-    }
+    complain(lower, span, builder_view(&message), TEXT(""));
     builder_free(&message);
     return term_poison;
 }
 
-Term lower_refuse(Lower *lower, Span span, Text message) {
-    bool called = lower->call != NODE_NONE;
-    return lower_error(lower, called ? call_span(lower) : span, "%.*s, at the key '%.*s'",
-                       TEXT_ARG(message), TEXT_ARG(text_printable(lower->arena, lower->key)));
+Term lower_refuse(Lower *lower, Span span, Text message, Text hint) {
+    Builder whole = {0};
+    builder_format(&whole, "%.*s, at the key '%.*s'", TEXT_ARG(message),
+                   TEXT_ARG(text_printable(lower->arena, lower->key)));
+    complain(lower, lower->call != NODE_NONE ? call_span(lower) : span, builder_view(&whole), hint);
+    builder_free(&whole);
+    return term_poison;
 }
 
 /* ---- regions ---- */

@@ -69,8 +69,15 @@ extern const Term term_poison, term_absent, term_null;
 Term lower_error(Lower *lower, Span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Reports what a body refuses: at the call site, or at SPAN where there is none. */
-Term lower_refuse(Lower *lower, Span span, Text message);
+/* Reports what a body refuses, with a hint if there is one: at the call site, or at SPAN where there
+ * is none. */
+Term lower_refuse(Lower *lower, Span span, Text message, Text hint);
+
+/* Notes what the tensors that reach the call at hand look like. */
+void lower_note_shapes(Lower *lower);
+/* What to do where the models that meet in the call have different numbers of rows, and differ in
+ * nothing else; else an empty text. */
+Text lower_hint_rows(Lower *lower);
 
 /* The shape of a number or tensor. */
 const Shape *term_dims(Lower *lower, Term term);
