@@ -68,6 +68,12 @@ static bool differ_in_rows_alone(Shape a, Shape b) {
     return shape_equal(&a, &b);
 }
 
+/* The factors of networks have other rows where their ranks differ, and none that are tokens. */
+static bool has_tokens(const Lower *lower, const Leaf *leaf) {
+    const Config *config = lower->solved->domains[lower->solved->domain_of[leaf->node]].config;
+    return config == NULL || !config_is_network(config);
+}
+
 /* The models' own tensors under the key, of what reaches the call; 0 where some of them differ in
  * more than their rows, or none do. */
 static uint32_t find_unequal(const Lower *lower, const Leaf **found) {
@@ -79,7 +85,8 @@ static uint32_t find_unequal(const Lower *lower, const Leaf **found) {
         if (!reached[i] || leaf->tensor->is_scale || !text_equal(leaf->key, lower->key))
             continue;
         found[n++] = leaf;
-        if (!differ_in_rows_alone(found[0]->tensor->shape, leaf->tensor->shape))
+        if (!has_tokens(lower, leaf) ||
+            !differ_in_rows_alone(found[0]->tensor->shape, leaf->tensor->shape))
             return 0;
         unequal |= found[0]->tensor->shape.dims[0] != leaf->tensor->shape.dims[0];
     }
