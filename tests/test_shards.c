@@ -111,6 +111,31 @@ START_TEST(what_stands_beside_the_weights_is_carried) {
 }
 END_TEST
 
+/* What is in a cache belongs to others, too. */
+START_TEST(links_are_replaced) {
+    expect_script(SHARDS "mkdir cache && cd out && for file in *.safetensors; do mv $file ../cache "
+                         "&& ln -s ../cache/$file $file; done && cd .. && cp -r cache kept && " RUN
+                         "-o out --shard-size 800 --dtype f16 && ls out && find out -type l && "
+                         "diff -r cache kept && " RUN
+                         "-o whole/ && mv whole/model.safetensors cache && "
+                         "ln -s ../cache/model.safetensors whole && cp cache/* kept && " RUN
+                         "-o whole/ --dtype f16 && find whole -type l && diff -r cache kept",
+                  "model-00001-of-00002.safetensors\nmodel-00002-of-00002.safetensors\n"
+                  "model.safetensors.index.json\n");
+}
+END_TEST
+
+/* Only then can one file take the place of another in one step. */
+START_TEST(what_is_the_same_is_not_written_again) {
+    expect_script("mkdir in && cp whole.safetensors in/model.safetensors && echo 1 > "
+                  "in/tokenizer.json && echo 'model(\"in\")' > plan.mecha && " RUN
+                  "-o out/ && touch -d 2001-01-01 out/tokenizer.json && " RUN
+                  "-o out/ && date -r out/tokenizer.json +%Y && echo 2 > in/tokenizer.json && " RUN
+                  "-o out/ && cat out/tokenizer.json",
+                  "2001\n2\n");
+}
+END_TEST
+
 /* The old one has more shards, which belong to nothing then. */
 START_TEST(a_model_in_the_folder_is_replaced) {
     expect_script(SHARDS "echo mine > out/notes.txt && " RUN
@@ -177,6 +202,8 @@ Suite *shards_suite(void) {
     tcase_add_test(tests, one_file_in_a_folder_needs_no_index);
     tcase_add_test(tests, a_save_says_how_large_shards_are);
     tcase_add_test(tests, what_stands_beside_the_weights_is_carried);
+    tcase_add_test(tests, links_are_replaced);
+    tcase_add_test(tests, what_is_the_same_is_not_written_again);
     tcase_add_test(tests, a_model_in_the_folder_is_replaced);
     tcase_add_test(tests, an_input_is_replaced_only_by_force);
     tcase_add_test(tests, a_folder_that_was_not_finished_is_not_there);

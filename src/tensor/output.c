@@ -3,6 +3,8 @@
 #include "base/file.h"
 #include "tensor/output_parts.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 
 enum { SHARDS_LIMIT = 99999 }; /* their numbers have five digits */
@@ -22,6 +24,7 @@ struct OutputFiles {
     OutputTensor *tensors;
     size_t n_tensors;
     OutputParts parts;
+    StagedFiles indexes, pipeline_index;
     OutputFile *files;
     uint32_t n_files;
 };
@@ -74,7 +77,7 @@ static void name_files(OutputFiles *output) {
 
 /* ---- opening ---- */
 
-static bool open_writers(OutputFiles *output, const OutputFilesOptions *options, Diags *diags,
+static bool open_writers(OutputFiles *output, const WriterOptions *options, Diags *diags,
                          Span span) {
     size_t first = 0;
     for (uint32_t i = 0; i < output->n_files; i++) {
@@ -82,7 +85,7 @@ static bool open_writers(OutputFiles *output, const OutputFilesOptions *options,
         while (end < output->n_tensors && output->tensors[end].file == i)
             end++;
         output->files[i].writer = writer_open(output->files[i].path, output->tensors + first,
-                                              end - first, &options->file, diags, span);
+                                              end - first, options, diags, span);
         if (output->files[i].writer == NULL)
             return false;
         first = end;
@@ -119,7 +122,11 @@ static bool prepare(OutputFiles *output, const OutputFilesOptions *options, Diag
     if (output->is_folder && (!output_parts_open(&output->parts, &refusal) ||
                               !output_parts_find_old(&output->parts, &options->file, &refusal)))
         return false;
-    return open_writers(output, options, diags, span);
+    if (output->is_folder)
+        output_parts_sweep(&output->parts);
+    WriterOptions file = options->file;
+    file.replace_link = output->is_folder;
+    return open_writers(output, &file, diags, span);
 }
 
 static OutputFiles *new_output(OutputTensor *tensors, size_t n_tensors) {
@@ -211,52 +218,97 @@ static void print_index(const OutputFiles *output, uint32_t part, Builder *out) 
     builder_add(out, TEXT("\n  }\n}\n"));
 }
 
-static bool put_index(OutputFiles *output, uint32_t number, const Refusal *refusal) {
+static bool stage_index(OutputFiles *output, uint32_t number, const Refusal *refusal) {
     const OutputPart *part = &output->parts.items.items[number];
     if (part->n_files <= 1)
         return true;
     Builder text = {0};
     print_index(output, number, &text);
     Text name = text_format(&output->arena, "%.*s.safetensors.index.json", TEXT_ARG(part->stem));
-    bool put = side_file_put(path_join(&output->arena, part->folder, name), builder_view(&text),
-                             output->no_sync, refusal);
+    bool staged = staged_add(&output->indexes, path_join(&output->arena, part->folder, name),
+                             builder_view(&text), output->no_sync, refusal);
     builder_free(&text);
-    return put;
+    return staged;
 }
 
-static bool put_indexes(OutputFiles *output, const Refusal *refusal) {
-    for (uint32_t i = 0; i < output->parts.items.count; i++)
-        if (!put_index(output, i, refusal))
-            return false;
-    return output_parts_put_index(&output->parts, output->no_sync, refusal);
+/* Everything that is written, and may lack the room, before anything gets its name. */
+static bool complete(OutputFiles *output, Diags *diags, Span span) {
+    Refusal refusal = {diags, span, output->path};
+    bool done = true;
+    for (uint32_t i = 0; i < output->n_files && done; i++)
+        done = writer_complete(output->files[i].writer, diags, span);
+    done = done && output_parts_stage_side_files(&output->parts, output->no_sync, &refusal);
+    for (uint32_t i = 0; i < output->parts.items.count && done; i++)
+        done = stage_index(output, i, &refusal);
+    return done && output_parts_stage_index(&output->parts, output->no_sync,
+                                            &output->pipeline_index, &refusal);
 }
 
 static bool rename_files(OutputFiles *output, Diags *diags, Span span) {
     for (uint32_t i = 0; i < output->n_files; i++) {
         Writer *writer = output->files[i].writer;
         output->files[i].writer = NULL;
-        if (!writer_finish(writer, diags, span))
+        if (!writer_rename(writer, diags, span))
             return false;
     }
     return true;
 }
 
-/* From here on the old model is gone. */
+/* A step of the replacement: what it did lasts before the next one begins. That a folder cannot be
+ * synchronised is told at the end, for the next step does no harm. */
+static void settle(const OutputFiles *output, bool *synchronised, const Refusal *refusal) {
+    *synchronised =
+        *synchronised && (output->no_sync || output_parts_synchronise(&output->parts, refusal));
+}
+
+/* From the first step on the old model is gone, and before the last one there is none. */
 static bool replace(OutputFiles *output, Diags *diags, Span span) {
     Refusal refusal = {diags, span, output->path};
+    bool synchronised = true;
+    if (!output_parts_hide_old(&output->parts, &refusal))
+        return false;
+    settle(output, &synchronised, &refusal);
     if (!output_parts_remove_old(&output->parts, &refusal) ||
-        !output_parts_put_side_files(&output->parts, output->no_sync, &refusal) ||
+        !output_parts_put_side_files(&output->parts, &refusal) ||
         !rename_files(output, diags, span))
         return false;
-    output_parts_keep(&output->parts);
-    return put_indexes(output, &refusal);
+    settle(output, &synchronised, &refusal);
+    if (output->indexes.count > 0 && !staged_rename(&output->indexes, &refusal))
+        return false;
+    if (output->pipeline_index.count > 0) {
+        settle(output, &synchronised, &refusal);
+        if (!staged_rename(&output->pipeline_index, &refusal))
+            return false;
+    }
+    if (output->indexes.count + output->pipeline_index.count > 0)
+        settle(output, &synchronised, &refusal);
+    output_parts_discard_partials(&output->parts);
+    return synchronised;
+}
+
+/* Signals that end the program wait until the folder holds a model again: that is soon. */
+static bool replace_in_one_go(OutputFiles *output, Diags *diags, Span span) {
+    sigset_t held, before;
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &held, &before);
+    bool done = replace(output, diags, span);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return done;
+}
+
+static bool finish_file(OutputFiles *output, Diags *diags, Span span) {
+    Writer *writer = output->files[0].writer;
+    output->files[0].writer = NULL;
+    return writer_finish(writer, diags, span);
 }
 
 bool output_finish(OutputFiles *output, Diags *diags, Span span) {
-    bool done = true;
-    for (uint32_t i = 0; i < output->n_files && done; i++)
-        done = writer_complete(output->files[i].writer, diags, span);
-    done = done && replace(output, diags, span);
+    bool done = output->is_folder
+                    ? complete(output, diags, span) && replace_in_one_go(output, diags, span)
+                    : finish_file(output, diags, span);
     output_abandon(output);
     return done;
 }
@@ -266,8 +318,11 @@ void output_abandon(OutputFiles *output) {
         return;
     for (uint32_t i = 0; i < output->n_files; i++)
         writer_abandon(output->files[i].writer);
-    output_parts_abandon(&output->parts);
+    staged_free(&output->indexes);
+    staged_free(&output->pipeline_index);
     output_parts_free(&output->parts);
+    output_parts_abandon(&output->parts);
+    vector_free(&output->parts.items);
     arena_free(&output->arena);
     free(output);
 }

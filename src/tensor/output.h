@@ -1,9 +1,10 @@
 /* What a result is written to: one file, or a folder of shards.
  *
  * A folder holds `model-00001-of-00004.safetensors`, …, `model.safetensors.index.json`, and what
- * stands beside an input: config, tokenizer, licence. All shards are complete before the first gets
- * its name; an old index goes before that, and the new one comes last. So a folder that has an
- * index holds all that the index names, whenever the program ends. */
+ * stands beside an input: config, tokenizer, licence. All of them are complete before the first
+ * gets its name; before that goes what makes the folder look like one of an older model, and the
+ * new index comes last. So whenever the program ends, a loader finds the old model, the new one, or
+ * none. */
 #ifndef TENSOR_OUTPUT_H
 #define TENSOR_OUTPUT_H
 

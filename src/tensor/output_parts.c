@@ -175,18 +175,17 @@ void output_parts_free(OutputParts *parts) {
     for (size_t i = 0; i < parts->items.count; i++) {
         vector_free(&parts->items.items[i].old);
         side_files_free(&parts->items.items[i].side_files);
+        staged_free(&parts->items.items[i].staged);
     }
-    vector_free(&parts->items);
 }
 
 /* ---- folders ---- */
 
 static bool open_folder(OutputPart *part, const Refusal *refusal) {
     struct stat status;
-    if (mkdir(part->folder.data, 0777) == 0) {
-        part->made = true;
+    part->made = temporary_make_folder(part->folder);
+    if (part->made != NULL)
         return true;
-    }
     if (errno != EEXIST)
         return refuse_errno(refusal, "can't be made", errno);
     if (stat(part->folder.data, &status) != 0)
@@ -205,15 +204,29 @@ bool output_parts_open(OutputParts *parts, const Refusal *refusal) {
     return true;
 }
 
-void output_parts_keep(OutputParts *parts) {
-    for (size_t i = 0; i < parts->items.count; i++)
-        parts->items.items[i].made = false;
-}
-
 void output_parts_abandon(const OutputParts *parts) {
     for (size_t i = parts->items.count; i-- > 0;)
-        if (parts->items.items[i].made)
-            rmdir(parts->items.items[i].folder.data);
+        if (parts->items.items[i].made != NULL)
+            temporary_close(parts->items.items[i].made);
+}
+
+void output_parts_sweep(const OutputParts *parts) {
+    for (size_t i = 0; i < parts->items.count; i++)
+        temporaries_sweep(parts->items.items[i].folder);
+}
+
+void output_parts_discard_partials(const OutputParts *parts) {
+    for (size_t i = 0; i < parts->items.count; i++)
+        temporaries_discard_partials(parts->items.items[i].folder, parts->items.items[i].stem);
+}
+
+/* The folder itself is a name, too, if it is new. */
+bool output_parts_synchronise(const OutputParts *parts, const Refusal *refusal) {
+    bool done = true;
+    const OutputPart *root = &parts->items.items[0];
+    for (size_t i = 0; i < parts->items.count && done; i++)
+        done = staged_synchronise(parts->items.items[i].folder, refusal);
+    return done && (root->made == NULL || staged_synchronise(path_folder(root->folder), refusal));
 }
 
 /* ---- the model that was there ---- */
@@ -225,10 +238,14 @@ static bool is_input(const char *path, const WriterOptions *options) {
     return false;
 }
 
+static bool is_whole(const OutputPart *part, Text name) {
+    return text_ends(name, TEXT(".safetensors")) &&
+           name.size == part->stem.size + sizeof ".safetensors" - 1;
+}
+
 /* Whether it is the one file that the new one takes the place of. */
 static bool is_renamed_over(const OutputPart *part, Text name) {
-    return part->n_files == 1 && text_ends(name, TEXT(".safetensors")) &&
-           name.size == part->stem.size + sizeof ".safetensors" - 1;
+    return part->n_files == 1 && is_whole(part, name);
 }
 
 static bool find_old(OutputParts *parts, OutputPart *part, const WriterOptions *options,
@@ -237,9 +254,7 @@ static bool find_old(OutputParts *parts, OutputPart *part, const WriterOptions *
     bool found = shards_list(&old, part->folder, part->stem);
     for (size_t i = 0; i < old.count && found; i++) {
         Text path = path_join(parts->arena, part->folder, old.texts[i]);
-        if (is_renamed_over(part, old.texts[i]))
-            continue;
-        if (!options->force && is_input(path.data, options))
+        if (!is_renamed_over(part, old.texts[i]) && !options->force && is_input(path.data, options))
             found = refuse(refusal,
                            "holds '%s', an input of this run; --force replaces the model there "
                            "when all is done",
@@ -281,24 +296,61 @@ bool output_parts_find_old(OutputParts *parts, const WriterOptions *options,
     return true;
 }
 
-bool output_parts_remove_old(const OutputParts *parts, const Refusal *refusal) {
+static bool is_index(Text name) {
+    return text_ends(name, TEXT(".json"));
+}
+
+/* Not what the new file takes the place of, where nothing beside it changes: that is one step. */
+static bool is_hidden_first(const OutputPart *part, Text name) {
+    return is_index(name) ||
+           (is_whole(part, name) && !(is_renamed_over(part, name) && part->staged.count == 0));
+}
+
+static bool remove_if(const OutputPart *part, bool (*chosen)(const OutputPart *part, Text name),
+                      const Refusal *refusal) {
+    for (size_t i = 0; i < part->old.count; i++)
+        if (chosen(part, path_name(part->old.items[i])) && unlink(part->old.items[i].data) != 0 &&
+            errno != ENOENT)
+            return refuse_errno(refusal, "can't be replaced", errno);
+    return true;
+}
+
+static bool is_shard(const OutputPart *part, Text name) {
+    return !is_index(name) && !is_whole(part, name);
+}
+
+bool output_parts_hide_old(OutputParts *parts, const Refusal *refusal) {
     for (size_t i = 0; i < parts->items.count; i++) {
-        const OutputPart *part = &parts->items.items[i];
-        for (size_t k = 0; k < part->old.count; k++)
-            if (unlink(part->old.items[k].data) != 0 && errno != ENOENT)
-                return refuse_errno(refusal, "can't be replaced", errno);
+        if (!remove_if(&parts->items.items[i], is_hidden_first, refusal))
+            return false;
+        if (parts->items.items[i].made != NULL)
+            temporary_keep_folder(parts->items.items[i].made);
     }
+    return true;
+}
+
+bool output_parts_remove_old(const OutputParts *parts, const Refusal *refusal) {
+    for (size_t i = 0; i < parts->items.count; i++)
+        if (!remove_if(&parts->items.items[i], is_shard, refusal))
+            return false;
     return true;
 }
 
 /* ---- beside the weights ---- */
 
-bool output_parts_put_side_files(const OutputParts *parts, bool no_sync, const Refusal *refusal) {
+bool output_parts_stage_side_files(OutputParts *parts, bool no_sync, const Refusal *refusal) {
     for (size_t i = 0; i < parts->items.count; i++) {
-        const OutputPart *part = &parts->items.items[i];
-        if (!side_files_put(&part->side_files, part->folder, no_sync, refusal))
+        OutputPart *part = &parts->items.items[i];
+        if (!side_files_stage(&part->side_files, part->folder, no_sync, &part->staged, refusal))
             return false;
     }
+    return true;
+}
+
+bool output_parts_put_side_files(OutputParts *parts, const Refusal *refusal) {
+    for (size_t i = 0; i < parts->items.count; i++)
+        if (!staged_rename(&parts->items.items[i].staged, refusal))
+            return false;
     return true;
 }
 
@@ -306,7 +358,8 @@ static bool is_there(const void *context, Text name) {
     return has_part(context, name);
 }
 
-bool output_parts_put_index(const OutputParts *parts, bool no_sync, const Refusal *refusal) {
+bool output_parts_stage_index(const OutputParts *parts, bool no_sync, StagedFiles *staged,
+                              const Refusal *refusal) {
     if (!parts->is_pipeline)
         return true;
     Refusal inner = *refusal;
@@ -316,7 +369,7 @@ bool output_parts_put_index(const OutputParts *parts, bool no_sync, const Refusa
     if (!file_read(parts->arena, inner.path, FILE_TEXT_LIMIT, &text, &error))
         return refuse_errno(&inner, "can't be read", error);
     text = parts_index_without(parts->arena, text, is_there, parts);
-    return side_file_put(
-        path_join(parts->arena, parts->items.items[0].folder, text_from(parts_index)), text,
-        no_sync, refusal);
+    return staged_add(staged,
+                      path_join(parts->arena, parts->items.items[0].folder, text_from(parts_index)),
+                      text, no_sync, refusal);
 }

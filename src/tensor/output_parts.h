@@ -15,10 +15,11 @@ typedef struct OutputPart {
     Text stem;   /* of its files */
     uint32_t n_files;
     uint32_t n_tensors;
-    bool made;        /* the folder was not there */
+    Temporary *made;  /* the folder, if it was not there */
     VECTOR(Text) old; /* paths of the model that it held */
     Text before;      /* what its keys begin with, and its files leave out */
     SideFiles side_files;
+    StagedFiles staged; /* copies of them */
 } OutputPart;
 
 typedef struct OutputParts {
@@ -32,6 +33,7 @@ typedef struct OutputParts {
 bool output_parts_choose(OutputParts *parts, Text folder, const OutputTensor *tensors,
                          size_t n_tensors, const Model *const *inputs, size_t n_inputs,
                          const Refusal *refusal);
+/* Of what it owns; the items themselves stay. */
 void output_parts_free(OutputParts *parts);
 
 /* Which part a tensor goes to. */
@@ -43,15 +45,25 @@ bool output_parts_open(OutputParts *parts, const Refusal *refusal);
 bool output_parts_find_old(OutputParts *parts, const WriterOptions *options,
                            const Refusal *refusal);
 
-/* Removes those files: what makes folders look complete first. */
-bool output_parts_remove_old(const OutputParts *parts, const Refusal *refusal);
-/* Writes what stands beside the weights. */
-bool output_parts_put_side_files(const OutputParts *parts, bool no_sync, const Refusal *refusal);
-/* Writes, last of all, what makes the folder a pipeline, where it is one. */
-bool output_parts_put_index(const OutputParts *parts, bool no_sync, const Refusal *refusal);
+/* Writes what stands beside the weights, under temporary names. */
+bool output_parts_stage_side_files(OutputParts *parts, bool no_sync, const Refusal *refusal);
+/* Writes so what makes the folder a pipeline, where it is one. */
+bool output_parts_stage_index(const OutputParts *parts, bool no_sync, StagedFiles *staged,
+                              const Refusal *refusal);
 
-/* From now on the folders stay. */
-void output_parts_keep(OutputParts *parts);
+/* From now on the folders stay. Of the old files those go by which a model is found: indexes, and
+ * weights in one file. */
+bool output_parts_hide_old(OutputParts *parts, const Refusal *refusal);
+/* Removes the other ones. */
+bool output_parts_remove_old(const OutputParts *parts, const Refusal *refusal);
+/* Gives the side files their names. */
+bool output_parts_put_side_files(OutputParts *parts, const Refusal *refusal);
+/* Makes all names last. */
+bool output_parts_synchronise(const OutputParts *parts, const Refusal *refusal);
+/* Removes what runs that did not end left of files for the folders. */
+void output_parts_sweep(const OutputParts *parts);
+void output_parts_discard_partials(const OutputParts *parts);
+
 /* Removes the folders that were made, if nothing is in them. */
 void output_parts_abandon(const OutputParts *parts);
 

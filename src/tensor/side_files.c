@@ -2,15 +2,12 @@
 
 #include "base/file.h"
 #include "base/glob.h"
-#include "tensor/temporary.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What transformers and diffusers write beside weights, and what tells under which terms they are
  * published. Anything else in the folder may have nothing to do with the model. */
@@ -122,63 +119,38 @@ static void with_dtype(Text text, Text dtype, Builder *out) {
 
 /* ---- writing ---- */
 
-static bool synchronise(int file) {
-    int result;
-    do
-        result = fsync(file);
-    while (result != 0 && errno == EINTR);
-    return result == 0;
+static bool holds_already(Arena *arena, Text path, Text content) {
+    Text there;
+    int error;
+    struct stat status;
+    return lstat(path.data, &status) == 0 && S_ISREG(status.st_mode) &&
+           (uint64_t)status.st_size == content.size &&
+           file_read(arena, path, FILE_TEXT_LIMIT, &there, &error) && text_equal(there, content);
 }
 
-/* Where folders can't be opened or synchronised, nothing more can be done. */
-static void synchronise_folder(Text path) {
-    Arena arena = {0};
-    int file = file_open(text_copy(&arena, path_folder(path)).data, O_RDONLY | O_DIRECTORY, 0);
-    if (file >= 0) {
-        synchronise(file);
-        close(file);
-    }
-    arena_free(&arena);
-}
-
-bool side_file_put(Text path, Text content, bool no_sync, const Refusal *refusal) {
-    Refusal inner = *refusal;
-    inner.path = path;
-    Temporary *temporary = temporary_open(path, 0666);
-    if (temporary == NULL)
-        return refuse_errno(&inner, "can't be written", errno);
-    bool put = file_write_at(temporary->file, content.data, content.size, 0) &&
-               (no_sync || synchronise(temporary->file)) && temporary_rename(temporary, path.data);
-    int error = errno;
-    temporary_close(temporary);
-    if (put && !no_sync)
-        synchronise_folder(path);
-    return put || refuse_errno(&inner, "can't be written", error);
-}
-
-static bool copy_file(const SideFiles *files, Text name, Text folder, bool no_sync,
-                      const Refusal *refusal) {
+static bool stage_file(const SideFiles *files, Text name, Text folder, bool no_sync,
+                       StagedFiles *staged, const Refusal *refusal) {
     Arena arena = {0};
     Builder content = {0};
     Refusal inner = *refusal;
     inner.path = path_join(&arena, files->folder, name);
-    Text text, target = path_join(&arena, folder, name);
+    Text text, target = path_join(files->arena, folder, name);
     int error;
-    bool copied;
-    if (!file_read(&arena, inner.path, FILE_TEXT_LIMIT, &text, &error)) {
-        copied = refuse_errno(&inner, "can't be read", error);
-    } else {
+    bool done = file_read(&arena, inner.path, FILE_TEXT_LIMIT, &text, &error) ||
+                refuse_errno(&inner, "can't be read", error);
+    if (done)
         with_dtype(text, text_equal(name, TEXT("config.json")) ? files->dtype : TEXT(""), &content);
-        copied = side_file_put(target, builder_view(&content), no_sync, refusal);
-    }
+    if (done && !holds_already(&arena, target, builder_view(&content)))
+        done = staged_add(staged, target, builder_view(&content), no_sync, refusal);
     builder_free(&content);
     arena_free(&arena);
-    return copied;
+    return done;
 }
 
-bool side_files_put(const SideFiles *files, Text folder, bool no_sync, const Refusal *refusal) {
+bool side_files_stage(const SideFiles *files, Text folder, bool no_sync, StagedFiles *staged,
+                      const Refusal *refusal) {
     for (size_t i = 0; i < files->names.count; i++)
-        if (!copy_file(files, files->names.items[i], folder, no_sync, refusal))
+        if (!stage_file(files, files->names.items[i], folder, no_sync, staged, refusal))
             return false;
     return true;
 }

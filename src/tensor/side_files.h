@@ -4,6 +4,7 @@
 
 #include "base/vector.h"
 #include "tensor/refuse.h"
+#include "tensor/staged.h"
 #include "tensor/writer.h"
 
 typedef struct SideFiles {
@@ -15,11 +16,10 @@ typedef struct SideFiles {
 
 /* Finds those of the folder; an empty one has none. False after a message. */
 bool side_files_find(SideFiles *files, const Refusal *refusal);
-/* Copies them; in a config, the dtype of the weights becomes theirs. */
-bool side_files_put(const SideFiles *files, Text folder, bool no_sync, const Refusal *refusal);
+/* Writes copies of those for FOLDER that it does not hold already, byte for byte; in a config, the
+ * dtype of the weights becomes theirs. */
+bool side_files_stage(const SideFiles *files, Text folder, bool no_sync, StagedFiles *staged,
+                      const Refusal *refusal);
 void side_files_free(SideFiles *files);
-
-/* Writes a small file as an output is: whole, or not at all. */
-bool side_file_put(Text path, Text content, bool no_sync, const Refusal *refusal);
 
 #endif

@@ -42,7 +42,8 @@ static Temporary *take_record(void) {
         atomic_store(&list, record);
     }
     record->taken = true;
-    record->partial = false;
+    record->partial = record->is_folder = false;
+    record->file = -1;
     atomic_store(&record->kept, false);
     pthread_mutex_unlock(&list_lock);
     return record;
@@ -56,20 +57,31 @@ static void give_back(Temporary *record) {
 }
 
 static void remove_files(Temporary *record) {
-    unlink(record->path);
+    if (record->is_folder)
+        rmdir(record->path);
+    else
+        unlink(record->path);
     if (record->partial)
         unlink(record->journal);
 }
 
-bool temporaries_remove(void) {
+static bool remove_used(bool folders) {
     bool kept = false;
     for (Temporary *record = atomic_load(&list); record != NULL; record = record->next) {
-        if (!atomic_load(&record->used))
+        if (!atomic_load(&record->used) || record->is_folder != folders)
             continue;
         kept |= atomic_load(&record->kept);
         if (!atomic_load(&record->kept))
             remove_files(record);
     }
+    return kept;
+}
+
+/* Files go before the folders that they are in, and those before the folder that those are in. */
+bool temporaries_remove(void) {
+    bool kept = remove_used(false);
+    remove_used(true);
+    remove_used(true);
     return kept;
 }
 
@@ -138,17 +150,49 @@ static void remove_stale(const char *path) {
     close(file);
 }
 
+static bool is_temporary(Text name, Text prefix) {
+    static const char middle[] = ".mecha-";
+    size_t end = sizeof middle - 1 + SUFFIX_SIZE + 4;
+    return name.size > end && name.data[0] == '.' && text_ends(name, TEXT(".tmp")) &&
+           memcmp(name.data + name.size - end, middle, sizeof middle - 1) == 0 &&
+           (prefix.size == 0 ||
+            (name.size == prefix.size + SUFFIX_SIZE + 4 && text_starts(name, prefix)));
+}
+
+/* Those whose names begin with PREFIX; if it is empty, all. */
 static void sweep(Arena *arena, Text folder, Text prefix) {
     DIR *stream = opendir(text_copy(arena, folder).data);
     if (stream == NULL)
         return;
-    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
-        Text name = text_from(entry->d_name);
-        if (name.size == prefix.size + SUFFIX_SIZE + 4 && text_starts(name, prefix) &&
-            text_ends(name, TEXT(".tmp")))
-            remove_stale(path_join(arena, folder, name).data);
-    }
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;)
+        if (is_temporary(text_from(entry->d_name), prefix))
+            remove_stale(path_join(arena, folder, text_from(entry->d_name)).data);
     closedir(stream);
+}
+
+void temporaries_sweep(Text folder) {
+    Arena arena = {0};
+    sweep(&arena, folder, TEXT(""));
+    arena_free(&arena);
+}
+
+Temporary *temporary_make_folder(Text path) {
+    Temporary *record = take_record();
+    record->is_folder = true;
+    int size = snprintf(record->path, sizeof record->path, "%.*s", TEXT_ARG(path));
+    errno = ENAMETOOLONG;
+    if ((size_t)size < sizeof record->path && mkdir(record->path, 0777) == 0) {
+        atomic_store(&record->used, true);
+        return record;
+    }
+    int error = errno;
+    give_back(record);
+    errno = error;
+    return NULL;
+}
+
+void temporary_keep_folder(Temporary *folder) {
+    atomic_store(&folder->used, false);
 }
 
 Temporary *temporary_open(Text target, mode_t mode) {
@@ -230,6 +274,22 @@ void temporary_discard_partial(Text target) {
         close(file);
 }
 
+void temporaries_discard_partials(Text folder, Text stem) {
+    static const Text end = {".safetensors.partial", 20};
+    Arena arena = {0};
+    DIR *stream = opendir(text_copy(&arena, folder).data);
+    for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;) {
+        Text name = text_from(entry->d_name);
+        if (!text_starts(name, stem) || !text_ends(name, end))
+            continue;
+        name.size -= sizeof ".partial" - 1;
+        temporary_discard_partial(path_join(&arena, folder, name));
+    }
+    if (stream != NULL)
+        closedir(stream);
+    arena_free(&arena);
+}
+
 /* ---- the end of a file ---- */
 
 static atomic_bool some_renamed;
@@ -251,6 +311,7 @@ bool temporary_rename(Temporary *temporary, const char *target) {
 void temporary_close(Temporary *temporary) {
     if (atomic_load(&temporary->used) && !atomic_load(&temporary->kept))
         remove_files(temporary);
-    close(temporary->file);
+    if (!temporary->is_folder)
+        close(temporary->file);
     give_back(temporary);
 }

@@ -20,6 +20,7 @@ typedef struct Temporary {
     atomic_bool used; /* the path names a file that has to go, */
     atomic_bool kept; /* unless there is something in it to go on from */
     bool partial;     /* there is a journal beside it */
+    bool is_folder;   /* it goes only if nothing is in it */
     int file;
     char path[PATH_MAX];
     char journal[PATH_MAX];
@@ -36,10 +37,22 @@ Temporary *temporary_open_partial(Text target, mode_t mode);
  * journal is not ours. */
 void temporary_discard_partial(Text target);
 
+/* The same for all outputs in FOLDER whose names begin with STEM. */
+void temporaries_discard_partials(Text folder, Text stem);
+
+/* Removes the temporary files of any output in FOLDER that nobody holds. */
+void temporaries_sweep(Text folder);
+
+/* Makes a folder that goes again, by temporary_close, if nothing is in it then. NULL and errno on
+ * failure. */
+Temporary *temporary_make_folder(Text path);
+/* From now on it stays. */
+void temporary_keep_folder(Temporary *folder);
+
 /* Gives the file the name TARGET. False and errno on failure; it is still open then. */
 bool temporary_rename(Temporary *temporary, const char *target);
 
-/* Closes the file; removes it unless it was renamed or is kept. */
+/* Closes the file, if it is one; removes it unless it was renamed or is kept. */
 void temporary_close(Temporary *temporary);
 
 /* Whether any file of this process was given its name. Async-signal-safe. */

@@ -208,14 +208,15 @@ static bool may_replace(const char *target, const struct stat *status, const Wri
     return check_content(target, refusal);
 }
 
-/* Looks at what stands there; OLD is zeroed where nothing does. */
+/* Looks at what stands there, also at the end of a link that will be replaced; OLD is zeroed where
+ * nothing does. */
 static bool check_target(Writer *writer, const WriterOptions *options, struct stat *old,
                          const Refusal *refusal) {
     Text name = path_name(text_from(writer->target));
     if (name.size == 0)
         return refuse(refusal, "names a folder, no file");
     *old = (struct stat){0};
-    if (lstat(writer->target, old) == 0)
+    if (stat(writer->target, old) == 0)
         return may_replace(writer->target, old, options, refusal);
     *old = (struct stat){0};
     return errno == ENOENT || refuse_errno(refusal, "can't be written", errno);
@@ -405,7 +406,8 @@ static bool prepare(Writer *writer, const WriterOptions *options, const Refusal 
     if (writer->header_size - HEADER_PREFIX > HEADER_LIMIT)
         return refuse(refusal, "its header would be %zu bytes long; the format allows %d",
                       writer->header_size - HEADER_PREFIX, HEADER_LIMIT);
-    writer->target = follow_links(&writer->arena, writer->path, refusal);
+    writer->target = options->replace_link ? (char *)text_copy(&writer->arena, writer->path).data
+                                           : follow_links(&writer->arena, writer->path, refusal);
     struct stat old = {0};
     if (writer->target == NULL || !check_target(writer, options, &old, refusal) ||
         !(writer->resume ? open_partial(writer, options, &old, refusal)
@@ -565,18 +567,28 @@ static bool synchronise_folder(Writer *writer) {
     return done;
 }
 
-bool writer_finish(Writer *writer, Diags *diags, Span span) {
-    Refusal refusal = {diags, span, writer->path};
+static bool give_name(Writer *writer, const Refusal *refusal) {
     bool done = complete(writer) && temporary_rename(writer->temporary, writer->target);
     int error = errno;
     temporary_close(writer->temporary); /* there may be no other descriptor for the folder */
     writer->temporary = NULL;
-    if (!done)
-        refuse_errno(&refusal, "can't be written", error);
-    else if (!writer->no_sync && !synchronise_folder(writer))
+    return done || refuse_errno(refusal, "can't be written", error);
+}
+
+bool writer_finish(Writer *writer, Diags *diags, Span span) {
+    Refusal refusal = {diags, span, writer->path};
+    bool done = give_name(writer, &refusal);
+    if (done && !writer->no_sync && !synchronise_folder(writer))
         done = refuse_errno(&refusal, "was written, but may not outlast a power cut", errno);
     if (done && !writer->resume)
         temporary_discard_partial(text_from(writer->target));
+    writer_abandon(writer);
+    return done;
+}
+
+bool writer_rename(Writer *writer, Diags *diags, Span span) {
+    Refusal refusal = {diags, span, writer->path};
+    bool done = give_name(writer, &refusal);
     writer_abandon(writer);
     return done;
 }

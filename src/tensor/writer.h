@@ -27,8 +27,9 @@ uint64_t output_tensor_bytes(const OutputTensor *tensor);
 Text writer_name(const OutputTensor *tensor);
 
 typedef struct WriterOptions {
-    bool force;   /* replace a file that is no safetensors file, or one that is an input */
-    bool no_sync; /* leave out the two fsyncs */
+    bool force;        /* replace a file that is no safetensors file, or one that is an input */
+    bool no_sync;      /* leave out the two fsyncs */
+    bool replace_link; /* what stands there as a link goes, not the file at its end */
     const MetadataEntry *metadata; /* written in this order */
     size_t n_metadata;
     const Model *const *inputs; /* an output that is one of them needs force */
@@ -80,6 +81,9 @@ void writer_finished(Writer *writer, const OutputTensor *tensor);
  * the old file is then intact, unless the message says that the new one stands and only the sync of
  * its folder failed. Frees the writer in every case. */
 bool writer_finish(Writer *writer, Diags *diags, Span span);
+
+/* The same without the sync of the folder, for those that get their names together. */
+bool writer_rename(Writer *writer, Diags *diags, Span span);
 
 /* Removes the temporary file, unless a later run can go on from it, and frees the writer. */
 void writer_abandon(Writer *writer);

@@ -115,7 +115,7 @@ each_call() { # CALL ERROR ALLOWED [STRACE OPTION…]
     shift 3
     while fresh; do
         run strace -f -y -o log "$@" -e trace="$call" -e inject="$call:error=$error:when=$n" "${merge[@]}"
-        grep -q INJECTED log || break
+        injected || break
         # shellcheck disable=SC2086
         judge "$call number $n fails with $error" $allowed
         n=$(following "$n")
@@ -134,6 +134,9 @@ mount_at() { # FOLDER ARGUMENTS…
     mkdir -p "$folder"
     mount "$@" "$folder" && mounted+=("$folder")
 }
+
+# Whether strace did to the last run what it was told to: a signal is not marked as a failing call is.
+injected() { grep -q 'INJECTED\|--- SIG\|killed by SIG' log; }
 
 can_trace() { strace -o /dev/null true 2> /dev/null; }
 
@@ -162,7 +165,7 @@ END
 }
 
 make_inputs
-[ $# -gt 0 ] || set -- calls disk inputs signals resume places limits strangers
+[ $# -gt 0 ] || set -- calls disk inputs signals resume folders places limits strangers
 for part in "$@"; do
     echo "-- $part"
     # shellcheck disable=SC1090

@@ -23,7 +23,7 @@ interrupted_at() { # SIGNAL STATUS CALL
     local n=1
     while fresh; do
         run strace -f -o log -e trace="$3" -e inject="$3:signal=$1:when=$n" "${resume[@]}"
-        grep -q INJECTED log || break
+        injected || break
         judge_interrupted "resumable, SIG$1 at $3 number $n" "$2"
         run "${resume[@]}"
         judge "resumed after SIG$1 at $3 number $n" 0:new

@@ -23,7 +23,7 @@ at_each() { # SIGNAL NUMBER CALL ALLOWED
     local n=1
     while fresh; do
         run strace -f -o log -e trace="$3" -e inject="$3:signal=$1:when=$n" "${merge[@]}"
-        grep -q INJECTED log || break
+        injected || break
         # shellcheck disable=SC2086
         judge "SIG$1 at $3 number $n" $4
         [ "$1" != KILL ] || next_run_cleans "SIGKILL at $3 number $n"
