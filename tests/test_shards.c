@@ -21,9 +21,15 @@ static void tear_down(void) {
 }
 
 static Run in_folder(const char *script) {
-    const char *const environment[] = {"MECHA", mecha_binary(), NULL};
+    const char *build = getenv("BUILD");
+    char *made = path_in(build != NULL ? build : "build", "make-models");
+    char *make = realpath(made, NULL);
+    const char *const environment[] = {"MECHA", mecha_binary(), "MAKE", make, NULL};
     RunOptions options = {.folder = folder, .environment = environment};
-    return run_shell(&options, script);
+    Run run = run_shell(&options, script);
+    free(made);
+    free(make);
+    return run;
 }
 
 static void expect_script(const char *script, const char *output) {
@@ -136,6 +142,38 @@ START_TEST(what_is_the_same_is_not_written_again) {
 }
 END_TEST
 
+/* Three language models as transformers writes them, against the same merge of single files. */
+#define MODELS                                                                                     \
+    "for seed in 1 2 3; do make='--kind lm-tiny --dtype bf16 --base 1 --seed '$seed && "           \
+    "\"$MAKE\" $make --shards 4 m$seed && \"$MAKE\" $make f$seed.safetensors; done && "            \
+    "ties='m1 + ties_sum(m2 - m1, m3 - m1, k = 0.2)' && for kind in m:: f:.safetensors:; do for "  \
+    "i in "                                                                                        \
+    "1 2 3; do echo \"m$i = model(\\\"${kind%%:*}$i$(echo $kind | cut -d: -f2)\\\")\"; done > "    \
+    "${kind%%:*}.mecha; done && echo \"save $ties to \\\"out\\\", shard_size = \\\"100KB\\\"\" "   \
+    ">> "                                                                                          \
+    "m.mecha && echo \"$ties\" >> f.mecha && \"$MECHA\" run -q m.mecha && "                        \
+    "\"$MECHA\" run -q f.mecha -o whole.safetensors && "
+
+START_TEST(a_language_model_is_merged_in_shards) {
+    expect_script(MODELS "\"$MECHA\" diff out whole.safetensors | grep '^changed' && ls out",
+                  "changed   0 of 30 keys in both\n"
+                  "config.json\ngeneration_config.json\n"
+                  "model-00001-of-00005.safetensors\nmodel-00002-of-00005.safetensors\n"
+                  "model-00003-of-00005.safetensors\nmodel-00004-of-00005.safetensors\n"
+                  "model-00005-of-00005.safetensors\nmodel.safetensors.index.json\n"
+                  "special_tokens_map.json\ntokenizer.json\ntokenizer_config.json\n");
+    /* The index has the keys in the order of the model's, and the same bytes in all. */
+    expect_script("keys() { grep model-0 $1/*.index.json | sed 's/: .*//'; } && keys m1 > a && "
+                  "keys out > b && cmp a b && wc -l < b && grep -h total_size */*.index.json | "
+                  "sort -u && find out -size +99k | wc -l && for file in m1/*.json; do "
+                  "cmp $file out/${file#m1/} > /dev/null || echo $file; done",
+                  "30\n    \"total_size\": 408448\n0\nm1/model.safetensors.index.json\n");
+    expect_script(
+        "\"$MECHA\" run -q m.mecha --dtype f16 && diff m1/config.json out/config.json",
+        "11c11\n<   \"torch_dtype\": \"bfloat16\"\n---\n>   \"torch_dtype\": \"float16\"\n");
+}
+END_TEST
+
 /* The old one has more shards, which belong to nothing then. */
 START_TEST(a_model_in_the_folder_is_replaced) {
     expect_script(SHARDS "echo mine > out/notes.txt && " RUN
@@ -202,6 +240,7 @@ Suite *shards_suite(void) {
     tcase_add_test(tests, one_file_in_a_folder_needs_no_index);
     tcase_add_test(tests, a_save_says_how_large_shards_are);
     tcase_add_test(tests, what_stands_beside_the_weights_is_carried);
+    tcase_add_test(tests, a_language_model_is_merged_in_shards);
     tcase_add_test(tests, links_are_replaced);
     tcase_add_test(tests, what_is_the_same_is_not_written_again);
     tcase_add_test(tests, a_model_in_the_folder_is_replaced);

@@ -42,6 +42,7 @@ workloads() {
     workload bf16_to_f8       lm 1 -      40 'save m1, dtype = "f8_e4m3"'
     workload lm_weighted_sum  lm 2 1.15   40 'weighted_sum(m1, m2, alpha = 0.3)'
     workload lm_ties          lm 3 2.0    40 'm1 + ties_sum(m2 - m1, m3 - m1, k = 0.2)'
+    workload lm_shards        lm-shards 3 2.0 40 'save m1 + ties_sum(m2 - m1, m3 - m1, k = 0.2) to "out", shard_size = "500MB"'
     workload lora_unet        sdxl-unet+lora 1 1.15 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
     workload lora_sdxl        sdxl+lora 1 1.3 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
     workload lora_flux        flux-blocks+lora 1 -   40 'apply(m1, lora, 0.8)'
@@ -171,6 +172,7 @@ options_of() {
     sd15-f32) echo "--kind sd15 --dtype f32" ;;
     flux-blocks) echo "--kind flux-blocks --dtype bf16" ;;
     lm) echo "--kind lm --dtype bf16" ;;
+    lm-shards) echo "--kind lm --dtype bf16 --shards 4" ;;
     *) echo "--kind ${1%+lora}" ;;
     esac
 }
@@ -183,23 +185,39 @@ config_of() {
     esac
 }
 
+# What model N of KIND is called: a file, or a folder of shards.
+name_of() {
+    case $1 in
+    *-shards) echo "$1-$2" ;;
+    *) echo "$1-$2.safetensors" ;;
+    esac
+}
+
+# The files that hold its tensors.
+files_of() {
+    case $1 in
+    *-shards) echo "$folder/$(name_of "$1" "$2")"/*.safetensors ;;
+    *) echo "$folder/$(name_of "$1" "$2")" ;;
+    esac
+}
+
 # Model N of KIND: the first by itself, the others fine-tunes of it.
 model() {
-    path=$folder/$1-$2.safetensors
+    path=$folder/$(name_of "$1" "$2")
     [ -e "$path" ] || "$build/make-models" $(options_of "$1") --seed "$2" --base 1 --strength "$([ "$2" = 1 ] && echo 0 || echo 0.1)" \
         --threads "$threads" "$path"
 }
 
 # The seconds and kB of one run; the output is made anew.
 measure() {
-    rm -f "$folder/out.safetensors"
+    rm -rf "$folder/out"
     "$build/measure" "$@"
 }
 
 floor_of() { # OPTION... -- INPUT...
     mode=$1
     shift
-    measure "$build/floor" --threads "$threads" --mode "$mode" --write "$written" "$folder/out.safetensors" "$@"
+    measure "$build/floor" --threads "$threads" --mode "$mode" --write "$written" "$folder/out" "$@"
 }
 
 # floor prints a line of its own before that of measure.
@@ -217,7 +235,7 @@ faster_mode() {
     done | sort -n | awk 'NR == 1 { print $2 }' | tee "$folder/mode-$kind"
 }
 
-mecha_run() { measure $1 "$build/mecha" run "$folder/plan.mecha" -q -j "$threads" -o "$folder/out.safetensors"; }
+mecha_run() { measure $1 "$build/mecha" run "$folder/plan.mecha" -q -j "$threads" -o "$folder/out"; }
 
 # Median, least and greatest of a column of numbers.
 spread() { sort -n | awk '{ v[NR] = $1 } END { printf "%.2f %.2f %.2f", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[1], v[NR] }'; }
@@ -230,8 +248,8 @@ workload() {
     : > "$folder/plan.mecha"
     for i in $(seq "$count"); do
         model "$kind" "$i"
-        inputs="$inputs $folder/$kind-$i.safetensors"
-        echo "m$i = model(\"$kind-$i.safetensors\"$(config_of "$kind"))" >> "$folder/plan.mecha"
+        inputs="$inputs $(files_of "$kind" "$i")"
+        echo "m$i = model(\"$(name_of "$kind" "$i")\"$(config_of "$kind"))" >> "$folder/plan.mecha"
     done
     case $kind in *+lora)
         "$build/make-models" $(options_of "$kind") --lora 32 "$folder/lora.safetensors"
@@ -240,8 +258,8 @@ workload() {
     esac
     echo "$recipe" >> "$folder/plan.mecha"
     memory=$(mecha_run --memory | awk '{ print $2 }')
-    [ -e "$folder/out.safetensors" ] || { status=1; return 0; }
-    written=$(stat -c %s "$folder/out.safetensors")
+    [ -e "$folder/out" ] || { status=1; return 0; }
+    written=$(find "$folder/out" -name '*.json' -o -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%d", sum }')
     mode=$(faster_mode "$kind-$count" $inputs)
     floor_seconds "$mode" $inputs > /dev/null
     : > "$folder/times"
@@ -249,7 +267,7 @@ workload() {
         floor=$(floor_seconds "$mode" $inputs)
         echo "$(mecha_run "" | awk '{ print $1 }') $floor" >> "$folder/times"
     done
-    rm -f "$folder/out.safetensors"
+    rm -rf "$folder/out"
     ours=$(awk '{ print $1 }' "$folder/times" | spread)
     floors=$(awk '{ print $2 }' "$folder/times" | spread)
     ratios=$(awk '{ print $1 / $2 }' "$folder/times" | spread)

@@ -6,6 +6,8 @@
  *
  *     make-models --kind sd15 --seed 3 --lora 16 lora.safetensors
  *
+ *     make-models --kind lm --dtype bf16 --shards 4 folder
+ *
  * The second is a fine-tune of the first: its weights plus a tenth of its own. Architectures are
  * built the way the networks are, so a smaller one of the same structure is a row of numbers. */
 #include "base/arena.h"
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef enum Filling {
@@ -313,7 +316,7 @@ static void autoencoder(Entries *entries, uint64_t channels) {
 /* --- Language models, as Llama has them. */
 
 typedef struct Decoder {
-    uint64_t width, key_width, inner_width, words, layers;
+    uint64_t width, key_width, inner_width, words, layers, head_width;
 } Decoder;
 
 static void decoder_layer(Place place, const Decoder *decoder) {
@@ -430,7 +433,15 @@ static const Architecture architectures[] = {
      {0},
      0,
      false,
-     {2048, 256, 5632, 32000, 22}},
+     {2048, 256, 5632, 32000, 22, 64}},
+    {"lm-tiny",
+     "the structure of lm, 0.4 MB in bf16",
+     {0},
+     {0},
+     {0},
+     0,
+     false,
+     {64, 32, 176, 512, 3, 16}},
     {"flux-blocks", "two blocks of Flux, 1.0 GB in bf16", {0}, {0}, {0}, 0, false, {0}, 3072},
 };
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
@@ -595,6 +606,7 @@ typedef struct Settings {
     uint64_t seed, base;
     double strength; /* 0: no fine-tune */
     unsigned threads;
+    unsigned shards; /* files in a folder; 0: one file */
     bool list, average;
     const char *only; /* keys that match, or NULL: all */
     const char *output;
@@ -820,12 +832,12 @@ static void run_workers(Job *job) {
         pthread_join(threads[--started], NULL);
 }
 
-static bool write_model(const Settings *settings, Entries *entries) {
+static bool write_file(const Settings *settings, Entries *entries, const char *path) {
     layout(entries, settings->format);
     Builder header = {0};
     print_header(&header, entries, settings->format);
     Job job = {.settings = settings, .entries = entries, .data = header.size};
-    job.descriptor = open(settings->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    job.descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     bool good = job.descriptor >= 0 && write_at(job.descriptor, header.data, header.size, 0);
     if (good) {
         cut(&job);
@@ -834,10 +846,118 @@ static bool write_model(const Settings *settings, Entries *entries) {
         good = errno == 0 && close(job.descriptor) == 0;
     }
     if (!good)
-        fprintf(stderr, "make-models: %s: %s\n", settings->output, strerror(errno));
+        fprintf(stderr, "make-models: %s: %s\n", path, strerror(errno));
     vector_free(&job.blocks);
     builder_free(&header);
     return good;
+}
+
+/* --- A folder, as transformers writes it. */
+
+static bool write_text(const char *folder, const char *name, Text text) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    bool good = descriptor >= 0 && write_at(descriptor, text.data, text.size, 0);
+    if (!good)
+        fprintf(stderr, "make-models: %s: %s\n", path, strerror(errno));
+    return good && close(descriptor) == 0;
+}
+
+static bool write_config(const Settings *settings) {
+    static const char *const torch_names[FORMATS] = {"float16", "bfloat16", "float32"};
+    const Decoder *decoder = &settings->architecture->decoder;
+    Builder text = {0};
+    builder_format(&text,
+                   "{\n  \"architectures\": [\"LlamaForCausalLM\"],\n  \"model_type\": \"llama\",\n"
+                   "  \"hidden_size\": %llu,\n  \"intermediate_size\": %llu,\n"
+                   "  \"num_hidden_layers\": %llu,\n  \"num_attention_heads\": %llu,\n"
+                   "  \"num_key_value_heads\": %llu,\n  \"vocab_size\": %llu,\n"
+                   "  \"rms_norm_eps\": 1e-05,\n  \"torch_dtype\": \"%s\"\n}\n",
+                   (unsigned long long)decoder->width, (unsigned long long)decoder->inner_width,
+                   (unsigned long long)decoder->layers,
+                   (unsigned long long)(decoder->width / decoder->head_width),
+                   (unsigned long long)(decoder->key_width / decoder->head_width),
+                   (unsigned long long)decoder->words, torch_names[settings->format]);
+    bool good = write_text(settings->output, "config.json", builder_view(&text));
+    builder_free(&text);
+    return good && write_text(settings->output, "generation_config.json",
+                              TEXT("{\n  \"bos_token_id\": 1,\n  \"eos_token_id\": 2\n}\n"));
+}
+
+/* A few words: what a tokenizer does is nothing to a merge. */
+static bool write_tokenizer(const Settings *settings) {
+    return write_text(settings->output, "tokenizer.json",
+                      TEXT("{\"version\": \"1.0\", \"model\": {\"type\": \"BPE\", \"vocab\": "
+                           "{\"<unk>\": 0, \"<s>\": 1, \"</s>\": 2}, \"merges\": []}}\n")) &&
+           write_text(settings->output, "tokenizer_config.json",
+                      TEXT("{\"tokenizer_class\": \"LlamaTokenizer\"}\n")) &&
+           write_text(settings->output, "special_tokens_map.json",
+                      TEXT("{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\"}\n"));
+}
+
+static uint64_t total_size(const Entries *entries, Format format) {
+    uint64_t size = 0;
+    for (size_t i = 0; i < entries->list.count; i++)
+        size += entries->list.items[i].count * element_size(&entries->list.items[i], format);
+    return size;
+}
+
+static void add_to_index(Builder *index, const Entries *shard, const char *name) {
+    for (size_t i = 0; i < shard->list.count; i++) {
+        builder_add(index, index->data[index->size - 1] == '{' ? TEXT("\n    ") : TEXT(",\n    "));
+        builder_json(index, shard->list.items[i].name);
+        builder_format(index, ": \"%s\"", name);
+    }
+}
+
+/* Those from FIRST on that begin before END bytes of the whole. Writing a shard gives its entries
+ * other offsets: those of the shard. */
+static Entries next_shard(const Entries *entries, size_t first, uint64_t end) {
+    Entries shard = {0};
+    shard.list.items = entries->list.items + first;
+    while (first + shard.list.count < entries->list.count &&
+           shard.list.items[shard.list.count].offset < end)
+        shard.list.count++;
+    return shard;
+}
+
+static bool write_shards(const Settings *settings, Entries *entries, Builder *index) {
+    uint64_t total = total_size(entries, settings->format);
+    bool good = true;
+    size_t first = 0;
+    layout(entries, settings->format);
+    builder_format(index,
+                   "{\n  \"metadata\": {\n    \"total_size\": %llu\n  },\n  \"weight_map\": {",
+                   (unsigned long long)total);
+    for (unsigned i = 1; i <= settings->shards && good; i++) {
+        char name[64], path[4096];
+        snprintf(name, sizeof name, "model-%05u-of-%05u.safetensors", i, settings->shards);
+        snprintf(path, sizeof path, "%s/%s", settings->output, name);
+        Entries shard = next_shard(entries, first, total * i / settings->shards);
+        add_to_index(index, &shard, name);
+        first += shard.list.count;
+        good = write_file(settings, &shard, path);
+    }
+    builder_add(index, TEXT("\n  }\n}\n"));
+    return good;
+}
+
+static bool write_folder(const Settings *settings, Entries *entries) {
+    Builder index = {0};
+    mkdir(settings->output, 0777);
+    bool good =
+        write_shards(settings, entries, &index) &&
+        write_text(settings->output, "model.safetensors.index.json", builder_view(&index)) &&
+        (settings->architecture->decoder.width == 0 ||
+         (write_config(settings) && write_tokenizer(settings)));
+    builder_free(&index);
+    return good;
+}
+
+static bool write_model(const Settings *settings, Entries *entries) {
+    return settings->shards > 0 ? write_folder(settings, entries)
+                                : write_file(settings, entries, settings->output);
 }
 
 /* Keeps the entries whose keys match. */
@@ -863,6 +983,7 @@ _Noreturn static void usage(int status) {
           "  --base SEED     a fine-tune of the model of that seed\n"
           "  --strength S    how much it differs from it (0.1)\n"
           "  --lora RANK     not the model, but a LoRA for its transformers\n"
+          "  --shards N      a folder of so many, with index, config and tokenizer\n"
           "  --ema           with the moving average of the denoiser\n"
           "  --only GLOB     keys that match\n"
           "  --threads N     at work (2)\n"
@@ -906,6 +1027,8 @@ static void set_option(Settings *settings, const char *name, const char *value) 
         settings->strength = number(value);
     else if (strcmp(name, "--threads") == 0)
         settings->threads = (unsigned)number(value);
+    else if (strcmp(name, "--shards") == 0)
+        settings->shards = (unsigned)number(value);
     else if (strcmp(name, "--only") == 0)
         settings->only = value;
     else if (strcmp(name, "--base") == 0) {
