@@ -428,8 +428,9 @@ static bool open_outputs(Engine *engine) {
                                                .metadata = metadata,
                                                .inputs = engine->solved->inputs,
                                                .n_inputs = engine->solved->n_inputs},
-                                      .shard_size = shard_size > 0 ? shard_size
-                                                                   : engine->options->shard_size};
+                                      .shard_size =
+                                          shard_size > 0 ? shard_size : engine->options->shard_size,
+                                      .tie = engine->solved->ties[i]};
         add_metadata(engine, i, metadata, &options.file.n_metadata);
         output->files = output_open(recipe_output->path, output->tensors, output->n_tensors,
                                     &options, engine->diags, recipe_output->path_span);

@@ -363,6 +363,93 @@ START_TEST(what_fits_no_part_is_named) {
 }
 END_TEST
 
+/* ---- tied weights ---- */
+
+/* A folder with embeddings, a head unless that would begin with 0, and a config. */
+static void make_language(const char *name, float embeddings, float head, const char *config) {
+    TestTensor tensors[] = {{"model.embed_tokens.weight", 2, embeddings},
+                            {"model.norm.weight", 1, 1},
+                            {"lm_head.weight", 2, head}};
+    char *path;
+    ck_assert_int_gt(asprintf(&path, "mkdir %s", name), 0);
+    expect_script(path, 0, "", "");
+    free(path);
+    ck_assert_int_gt(asprintf(&path, "%s/model.safetensors", name), 0);
+    write_model(folder, path, tensors, head == 0 ? 2 : 3);
+    free(path);
+    ck_assert_int_gt(asprintf(&path, "%s/config.json", name), 0);
+    write_text(folder, path, config);
+    free(path);
+}
+
+static void make_languages(void) {
+    make_language("head", 1, 5, "{\"tie_word_embeddings\": false}");
+    make_language("tied", 3, 0, "{\"tie_word_embeddings\": true, \"layers\": 1}");
+    make_language("spare", 5, 5, "{\"tie_word_embeddings\" : true}");
+    make_language("unsaid", 7, 0, "{\"layers\": 1}");
+    make_language("reward", 9, 0, "{\"tie_word_embeddings\": false}");
+}
+
+/* What a merge holds under the head, if there is one, and what its config says then. */
+static void expect_merge(const char *recipe, const char *output, const char *warning) {
+    write_text(folder, "plan.mecha", recipe);
+    expect_script(
+        "rm -rf out; \"$MECHA\" run --metadata none plan.mecha -o out/ 2> said || cat said; "
+        "grep -h warning -A2 said >&2; "
+        "\"$MECHA\" info out --keys 'lm_head*' | grep -q 'f32 .2.$' && "
+        "tail -c 8 out/model.safetensors | od -A n -t f4 | tr -s ' '; cat out/config.json",
+        0, output, warning);
+}
+
+/* (1, 2) and (3, 4) are embeddings, (5, 6) is the head. */
+START_TEST(embeddings_are_a_tied_head) {
+    make_languages();
+    expect_merge("weighted_sum(model(\"head\"), model(\"tied\"))\n",
+                 " 4 5\n{\"tie_word_embeddings\": false}", "");
+    expect_merge("0.25 * model(\"tied\") + 0.75 * model(\"head\")\n",
+                 " 4.5 5.5\n{\"tie_word_embeddings\": false, \"layers\": 1}", "");
+    expect_merge("model(\"tied\") | model(\"head\")\n",
+                 " 3 4\n{\"tie_word_embeddings\": false, \"layers\": 1}", "");
+    expect_merge("weighted_sum(model(\"spare\"), model(\"head\"), alpha = 1)\n",
+                 " 5 6\n{\"tie_word_embeddings\" : false}", "");
+    expect_merge("weighted_sum(model(\"unsaid\"), model(\"head\"))\n",
+                 " 6 7\n{\n  \"tie_word_embeddings\": false,\"layers\": 1}", "");
+    expect_merge("weighted_sum(model(\"unsaid/model.safetensors\"), model(\"head\"))\n",
+                 " 6 7\n{\"tie_word_embeddings\": false}", "");
+}
+END_TEST
+
+START_TEST(tied_models_stay_tied) {
+    make_languages();
+    expect_merge("weighted_sum(model(\"tied\"), model(\"unsaid\"))\n",
+                 "{\"tie_word_embeddings\": true, \"layers\": 1}", "");
+    expect_merge("weighted_sum(model(\"head\")[\"model.*\"], model(\"tied\"))\n",
+                 "{\"tie_word_embeddings\": true}", "");
+    write_text(folder, "plan.mecha",
+               "save weighted_sum(model(\"tied\"), model(\"head\")) to \"mixed/\"\n"
+               "save model(\"tied\") to \"copy/\"\n");
+    expect_script(
+        "\"$MECHA\" run -q plan.mecha; for f in mixed copy; do \"$MECHA\" info $f | head -1; done",
+        0, "mixed: 3 tensors, 20 B\ncopy: 2 tensors, 12 B\n", "");
+    expect_script("cat copy/config.json", 0, "{\"tie_word_embeddings\": true, \"layers\": 1}", "");
+    expect_merge("weighted_sum(model(\"tied\"), model(\"spare\"))\n",
+                 "{\"tie_word_embeddings\": true, \"layers\": 1}",
+                 "plan.mecha:1:29: warning: 'lm_head.weight' is left out: config.json says that "
+                 "'model.embed_tokens.weight' stands for it\n");
+}
+END_TEST
+
+START_TEST(a_head_that_is_lost_is_named) {
+    make_languages();
+    expect_merge(
+        "weighted_sum(model(\"head\"), model(\"reward\"))\n", "{\"tie_word_embeddings\": false}",
+        "plan.mecha:1:29: warning: this model has no 'lm_head.weight', and its config.json "
+        "says that its weights are not tied: a result of it lacks the head\n");
+    expect_merge("a = model(\"head\")\nweighted_sum(a, model(\"reward\")) | a\n",
+                 " 5 6\n{\"tie_word_embeddings\": false}", "");
+}
+END_TEST
+
 Suite *folders_suite(void) {
     Suite *suite = suite_create("folders");
     TCase *tests = tcase_create("folders");
@@ -384,6 +471,9 @@ Suite *folders_suite(void) {
     tcase_add_test(tests, a_variant_of_a_pipeline_is_asked_for);
     tcase_add_test(tests, a_pipeline_has_its_parts);
     tcase_add_test(tests, what_fits_no_part_is_named);
+    tcase_add_test(tests, embeddings_are_a_tied_head);
+    tcase_add_test(tests, tied_models_stay_tied);
+    tcase_add_test(tests, a_head_that_is_lost_is_named);
     suite_add_tcase(suite, tests);
     return suite;
 }

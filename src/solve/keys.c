@@ -93,8 +93,7 @@ static bool same_set(const void *context, const void *wanted, uint32_t item) {
     return memcmp(solver->sets.items[item], wanted, solver->n_words * sizeof(uint64_t)) == 0;
 }
 
-/* The number of a set by its content, which is copied if it is new. */
-static SetId set_number(KeySolver *solver, const uint64_t *bits) {
+SetId keys_number(KeySolver *solver, const uint64_t *bits) {
     size_t size = solver->n_words * sizeof *bits;
     uint64_t hash = XXH3_64bits(bits, size);
     uint32_t found = index_find(&solver->by_content, hash, same_set, solver, bits);
@@ -129,7 +128,7 @@ SetId keys_combine(KeySolver *solver, SetId a, SetId b, bool both) {
         uint64_t x = solver->sets.items[a][i], y = solver->sets.items[b][i];
         bits[i] = both ? x & y : x | y;
     }
-    wanted.result = set_number(solver, bits);
+    wanted.result = keys_number(solver, bits);
     index_add(&solver->by_operands, hash, (uint32_t)solver->combined.count);
     vector_push(&solver->combined, wanted);
     return wanted.result;
@@ -148,7 +147,7 @@ static SetId find_model_keys(KeySolver *solver, const Model *model) {
         if (key != INDEX_NONE && !model->tensors[i].is_scale)
             set_bit(bits, key);
     }
-    return set_number(solver, bits);
+    return keys_number(solver, bits);
 }
 
 static bool same_names(const Model *a, const Model *b) {
@@ -189,7 +188,7 @@ static SetId map_keys(KeySolver *solver, NodeId id, const SetId *sets) {
                                   keys_have(keys_set(solver, sets[value]), key)))
             set_bit(bits, key);
     }
-    return set_number(solver, bits);
+    return keys_number(solver, bits);
 }
 
 static SetId kept_keys(KeySolver *solver, const Node *node, SetId operand) {
@@ -208,7 +207,7 @@ static SetId kept_keys(KeySolver *solver, const Node *node, SetId operand) {
             diag_hint(solver->diags, "a key is, for instance, %.*s",
                       TEXT_ARG(text_printable(solver->arena, solver->domain->keys[0])));
     }
-    return set_number(solver, bits);
+    return keys_number(solver, bits);
 }
 
 /* Whether operand I has keys of the node's domain. */
@@ -325,7 +324,7 @@ static SetId conversion_keys(KeySolver *solvers, KeySolver *solver, NodeId id, c
         conversion_free(conversion);
     builder_free(&space);
     solved->conversions[id] = (RuleTable){rules};
-    return set_number(solver, bits);
+    return keys_number(solver, bits);
 }
 
 /* ---- components ---- */
@@ -358,7 +357,7 @@ static SetId component_keys(KeySolver *solver, NodeId id, SetId operand) {
     for (KeyId key = 0; key < solver->domain->n_keys; key++)
         if (text_equal(config->keys[key].component, node->text))
             set_bit(bits, key);
-    return keys_combine(solver, operand, set_number(solver, bits), true);
+    return keys_combine(solver, operand, keys_number(solver, bits), true);
 }
 
 /* ---- nodes ---- */
@@ -368,7 +367,7 @@ static SetId node_keys(KeySolver *solvers, KeySolver *solver, NodeId id, const S
     const NodeId *operands = graph_operands(solver->graph, id);
     switch (node->kind) {
     case NODE_MODEL:
-        return model_keys(solver, solver->solved->models[id]);
+        return tied_keys(solver, id, model_keys(solver, solver->solved->models[id]));
     case NODE_MAP:
         return map_keys(solver, id, sets);
     case NODE_KEEP:
@@ -502,14 +501,15 @@ static SetId without_settings(KeySolver *solver, SetId set) {
     for (KeyId key = 0; key < solver->domain->n_keys; key++)
         if (keys_have(keys_set(solver, set), key) && !config->keys[key].is_setting)
             set_bit(bits, key);
-    return set_number(solver, bits);
+    return keys_number(solver, bits);
 }
 
 static void keep_outputs(KeySolver *solvers, Solved *solved, const SetId *sets) {
     for (uint32_t i = 0; i < solved->recipe->n_outputs; i++) {
         NodeId node = solved->recipe->outputs[i].node;
         KeySolver *solver = &solvers[solved->domain_of[node]];
-        solved->output_keys[i] = keys_set(solver, without_settings(solver, sets[node]));
+        SetId set = tied_output(solver, i, without_settings(solver, sets[node]));
+        solved->output_keys[i] = keys_set(solver, set);
         check_output(solver, &solved->recipe->outputs[i], solved->output_keys[i]);
         const DTypeMap *dtypes = &solved->recipe->outputs[i].dtypes;
         if (dtypes->count == 0)
@@ -529,6 +529,8 @@ bool solve_keys(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *
     solved->entries = arena_array(arena, const int32_t *, n + 1);
     solved->output_keys = arena_array(arena, KeySet, solved->recipe->n_outputs + 1);
     solved->dtypes = arena_array(arena, const int32_t *, solved->recipe->n_outputs + 1);
+    solved->ties = arena_array(arena, Tie, solved->recipe->n_outputs + 1);
+    tied_find(arena, solved);
     find_sets(solvers, solved, sets, arena);
     find_all_entries(solvers, solved);
     if (diag_errors(diags) == errors) {
@@ -559,6 +561,8 @@ const ConfigKey *solved_config_key(const Solved *solved, NodeId node, Text key) 
 
 const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key) {
     const Tensor *tensor = model_find(solved->models[node], key);
+    if (tensor == NULL)
+        tensor = tied_tensor(solved, node, key);
     const ConfigKey *known = tensor == NULL ? solved_config_key(solved, node, key) : NULL;
     for (uint32_t i = 0; known != NULL && tensor == NULL && i < known->n_aliases; i++)
         tensor = model_find(solved->models[node], known->aliases[i]);

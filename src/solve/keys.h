@@ -64,4 +64,16 @@ void keys_warn_losses(KeySolver *solvers, Solved *solved, const SetId *sets);
 /* Looks for keys of networks that no output is made of. SETS: by node. */
 void keys_check_networks(KeySolver *solvers, Solved *solved, const SetId *sets);
 
+/* Tied weights (tied.c): finds heads, and the models whose embeddings stand for them. */
+void tied_find(Arena *arena, Solved *solved);
+/* The keys of a model, with its head. */
+SetId tied_keys(KeySolver *solver, NodeId id, SetId set);
+/* The tensor that stands for the head of a model node, if KEY is that; else NULL. */
+const Tensor *tied_tensor(const Solved *solved, NodeId node, Text key);
+/* The keys of an output, without a head that no model has; sets what its config has to say. */
+SetId tied_output(KeySolver *solver, uint32_t output, SetId set);
+
+/* The number of a set by its content, which is copied if it is new. */
+SetId keys_number(KeySolver *solver, const uint64_t *bits);
+
 #endif

@@ -9,6 +9,7 @@
 #include "recipe/recipe.h"
 #include "solve/sources.h"
 #include "tensor/reader.h"
+#include "tensor/tie.h"
 
 /* The nodes whose keys are of one kind: they have one config, or one structural set of keys. */
 typedef struct Domain {
@@ -16,6 +17,7 @@ typedef struct Domain {
     Text *keys; /* of the config in its order; else of all its models, in order of appearance */
     uint32_t n_keys;
     Names index;
+    Text head, embeddings; /* of language models, where some have a head; else empty */
     bool has_inputs; /* models or maps; without any, the one key is `key`, as of a singleton */
 } Domain;
 
@@ -27,6 +29,15 @@ typedef struct KeySet {
 static inline bool keys_have(KeySet set, KeyId key) {
     return set.bits == NULL || (set.bits[key / 64] >> (key % 64) & 1);
 }
+
+/* Of a model, in a domain that has a head: */
+typedef struct TiedModel {
+    bool has_head;   /* one of its own */
+    bool is_tied;    /* its head is its embeddings */
+    bool lacks_head; /* and is not tied */
+    bool spare_head; /* is tied, and its file holds the head nevertheless */
+    bool selects;    /* of several models: keys are selected on the way */
+} TiedModel;
 
 /* The rule that makes a key of a conversion's result, for every key of its domain; NULL: none. */
 typedef struct RuleTable {
@@ -47,6 +58,8 @@ typedef struct Solved {
     const int32_t **entries; /* by node that is a map: the entry for a key of its domain, or -1 */
     RuleTable *conversions;  /* by node that calls a conversion */
     bool has_unused;         /* keys of a network change nothing, and that was allowed */
+    TiedModel *tied;         /* by node */
+    Tie *ties;               /* by output: what its config has to say, if not what it says */
     KeySet *output_keys;     /* by output of the recipe: those that it may have */
     const int32_t **dtypes;  /* by output: for each key the entry of its map of dtypes, or NULL */
 } Solved;

@@ -115,6 +115,7 @@ static bool prepare(OutputFiles *output, const OutputFilesOptions *options, Diag
         return refuse(&refusal, "is the name of a file, and shards go into a folder: name one");
     if (!choose_parts(output, &options->file, &refusal))
         return false;
+    output->parts.items.items[0].side_files.tie = options->tie;
     split(output, options->shard_size);
     if (output->n_files > SHARDS_LIMIT)
         return refuse(&refusal, "would have %u shards; allow more bytes for each", output->n_files);

@@ -8,11 +8,13 @@
 #ifndef TENSOR_OUTPUT_H
 #define TENSOR_OUTPUT_H
 
+#include "tensor/tie.h"
 #include "tensor/writer.h"
 
 typedef struct OutputFilesOptions {
     WriterOptions file;  /* of each file */
     uint64_t shard_size; /* bytes of tensors in a file, unless one alone is larger; 0: one file */
+    Tie tie;             /* what a config beside it has to say, if not what it says */
 } OutputFilesOptions;
 
 typedef struct OutputFiles OutputFiles;

@@ -128,6 +128,15 @@ static bool holds_already(Arena *arena, Text path, Text content) {
            file_read(arena, path, FILE_TEXT_LIMIT, &there, &error) && text_equal(there, content);
 }
 
+/* A config says what the result is; all other files stay as they are. */
+static void adapt(const SideFiles *files, Text name, Text text, Builder *out) {
+    bool is_config = text_equal(name, TEXT("config.json"));
+    Builder tied = {0};
+    tie_write(text, is_config ? files->tie : TIE_UNSAID, &tied);
+    with_dtype(builder_view(&tied), is_config ? files->dtype : TEXT(""), out);
+    builder_free(&tied);
+}
+
 static bool stage_file(const SideFiles *files, Text name, Text folder, bool no_sync,
                        StagedFiles *staged, const Refusal *refusal) {
     Arena arena = {0};
@@ -139,7 +148,7 @@ static bool stage_file(const SideFiles *files, Text name, Text folder, bool no_s
     bool done = file_read(&arena, inner.path, FILE_TEXT_LIMIT, &text, &error) ||
                 refuse_errno(&inner, "can't be read", error);
     if (done)
-        with_dtype(text, text_equal(name, TEXT("config.json")) ? files->dtype : TEXT(""), &content);
+        adapt(files, name, text, &content);
     if (done && !holds_already(&arena, target, builder_view(&content)))
         done = staged_add(staged, target, builder_view(&content), no_sync, refusal);
     builder_free(&content);
