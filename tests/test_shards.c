@@ -193,6 +193,16 @@ START_TEST(an_input_is_replaced_only_by_force) {
 }
 END_TEST
 
+/* They would be taken for variants of the new one. */
+START_TEST(variants_of_an_older_model_go_only_by_force) {
+    expect_error("mkdir out && cp whole.safetensors out/model.fp16.safetensors && " RUN "-o out/",
+                 "out/: holds 'model.fp16.safetensors', a variant of an older model; --force "
+                 "replaces all of them");
+    expect_script("ls out && " RUN "-o out/ --force && ls out",
+                  "model.fp16.safetensors\nmodel.safetensors\n");
+}
+END_TEST
+
 START_TEST(a_folder_that_was_not_finished_is_not_there) {
     expect_error("ln -s /dev/full out && " RUN "-o out --shard-size 100", "is no folder");
     expect_error("ln -s nowhere link && " RUN "-o link --shard-size 100",
@@ -245,6 +255,7 @@ Suite *shards_suite(void) {
     tcase_add_test(tests, what_is_the_same_is_not_written_again);
     tcase_add_test(tests, a_model_in_the_folder_is_replaced);
     tcase_add_test(tests, an_input_is_replaced_only_by_force);
+    tcase_add_test(tests, variants_of_an_older_model_go_only_by_force);
     tcase_add_test(tests, a_folder_that_was_not_finished_is_not_there);
     tcase_add_test(tests, shards_are_opened_or_named);
     tcase_add_test(tests, what_makes_no_sense_is_refused);

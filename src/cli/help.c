@@ -53,7 +53,14 @@ static const Topic topics[] = {
      "\n"
      "Outputs are relative to the working directory. An existing .safetensors file is replaced\n"
      "once the new one is whole; other files, and models that the recipe reads, only with\n"
-     "--force.\n"},
+     "--force.\n"
+     "\n"
+     "A model may be a folder: one file or shards, with or without an index; or a pipeline as\n"
+     "diffusers writes it, whose keys begin with the names of its parts ('unet.…'). 'FOLDER@fp16'\n"
+     "is one of several variants, 'FOLDER@none' the one without a name. An output whose path ends\n"
+     "in a slash, or that has a --shard-size, is a folder, too, with what stands beside the\n"
+     "weights of the first input that is one: config, tokenizer, licence; of a pipeline, a\n"
+     "pipeline.\n"},
     {"sizes", "how sizes are written",
      "Sizes are numbers with a unit: K, M, G, T (or KiB, MiB, GiB, TiB) are powers of 1024,\n"
      "KB, MB, GB, TB powers of 1000. '1.5G' is one and a half times 1024 * 1024 * 1024 bytes.\n"},

@@ -248,17 +248,27 @@ static bool is_renamed_over(const OutputPart *part, Text name) {
     return part->n_files == 1 && is_whole(part, name);
 }
 
+/* What goes only if that is said. */
+static bool check_old(const OutputPart *part, Text name, const char *path,
+                      const WriterOptions *options, const Refusal *refusal) {
+    if (shards_names_variant(name, part->stem))
+        return refuse(refusal,
+                      "holds '%s', a variant of an older model; --force replaces all of them",
+                      show(name).text);
+    return is_renamed_over(part, name) || !is_input(path, options) ||
+           refuse(refusal,
+                  "holds '%s', an input of this run; --force replaces the model there when all is "
+                  "done",
+                  show(name).text);
+}
+
 static bool find_old(OutputParts *parts, OutputPart *part, const WriterOptions *options,
                      const Refusal *refusal) {
     Names old = {.arena = parts->arena};
     bool found = shards_list(&old, part->folder, part->stem);
     for (size_t i = 0; i < old.count && found; i++) {
         Text path = path_join(parts->arena, part->folder, old.texts[i]);
-        if (!is_renamed_over(part, old.texts[i]) && !options->force && is_input(path.data, options))
-            found = refuse(refusal,
-                           "holds '%s', an input of this run; --force replaces the model there "
-                           "when all is done",
-                           show(old.texts[i]).text);
+        found = options->force || check_old(part, old.texts[i], path.data, options, refusal);
         vector_push(&part->old, path);
     }
     names_free(&old);

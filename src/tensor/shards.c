@@ -404,11 +404,24 @@ static bool from_folder(Shards *shards, Text variant, bool is_part, const Refusa
     return found;
 }
 
+bool shards_names_variant(Text name, Text stem) {
+    Arena arena = {0};
+    FileName file;
+    Text variant;
+    bool names = parse_name(&arena, name, &file) && is_variant(file.stem, stem, &variant);
+    arena_free(&arena);
+    return names;
+}
+
 bool shards_list(Names *files, Text folder, Text stem) {
     FileNames names = {0};
     bool listed = list_folder(files->arena, folder, &names);
+    Text variant;
     for (size_t i = 0; i < names.count; i++)
         if (text_equal(names.items[i].stem, stem))
+            names_add(files, names.items[i].name);
+    for (size_t i = 0; i < names.count; i++)
+        if (is_variant(names.items[i].stem, stem, &variant))
             names_add(files, names.items[i].name);
     vector_free(&names);
     return listed;

@@ -38,10 +38,12 @@ bool shards_find_part(Shards *shards, Text folder, Text variant, const Refusal *
 Text shards_folder(Arena *arena, Text path, Text *variant);
 /* Whether files called STEM are of that variant. */
 bool shards_is_variant(Text stem, Text variant);
+/* Whether a file is of a variant of the model whose files are called STEM. */
+bool shards_names_variant(Text name, Text stem);
 bool path_is_folder(Text path); /* which ends in a NUL */
 
-/* Adds the names of the files in FOLDER of the model whose files are called STEM: the index first.
- * False and errno where the folder can't be listed. */
+/* Adds the names of the files in FOLDER of the model whose files are called STEM: the index first,
+ * variants last. False and errno where the folder can't be listed. */
 bool shards_list(Names *files, Text folder, Text stem);
 
 /* Whether the model takes the tensor NAME from a file. */
