@@ -193,6 +193,15 @@ START_TEST(an_input_is_replaced_only_by_force) {
 }
 END_TEST
 
+START_TEST(a_name_without_ending_is_a_folder_as_the_input_is) {
+    expect_script(RUN "-o plain && wc -l < plain | wc -l && " SHARDS
+                      "echo 'model(\"out\")' > plan.mecha && " RUN "-o next && ls next && " RUN
+                      "-o next && " RUN "-o next.safetensors && " RUN "-o plain && ls -d next* pl*",
+                  "1\nmodel.safetensors\nnext\nnext.safetensors\nplain\nplan.mecha\n");
+    expect_script("test -f plain && test -f next.safetensors && cmp plain next.safetensors", "");
+}
+END_TEST
+
 /* They would be taken for variants of the new one. */
 START_TEST(variants_of_an_older_model_go_only_by_force) {
     expect_error("mkdir out && cp whole.safetensors out/model.fp16.safetensors && " RUN "-o out/",
@@ -255,6 +264,7 @@ Suite *shards_suite(void) {
     tcase_add_test(tests, what_is_the_same_is_not_written_again);
     tcase_add_test(tests, a_model_in_the_folder_is_replaced);
     tcase_add_test(tests, an_input_is_replaced_only_by_force);
+    tcase_add_test(tests, a_name_without_ending_is_a_folder_as_the_input_is);
     tcase_add_test(tests, variants_of_an_older_model_go_only_by_force);
     tcase_add_test(tests, a_folder_that_was_not_finished_is_not_there);
     tcase_add_test(tests, shards_are_opened_or_named);

@@ -60,7 +60,7 @@ static const Topic topics[] = {
      "is one of several variants, 'FOLDER@none' the one without a name. An output whose path ends\n"
      "in a slash, or that has a --shard-size, is a folder, too, with what stands beside the\n"
      "weights of the first input that is one: config, tokenizer, licence; of a pipeline, a\n"
-     "pipeline.\n"},
+     "pipeline. Where an input is a folder, a path without a dot in its name is enough.\n"},
     {"sizes", "how sizes are written",
      "Sizes are numbers with a unit: K, M, G, T (or KiB, MiB, GiB, TiB) are powers of 1024,\n"
      "KB, MB, GB, TB powers of 1000. '1.5G' is one and a half times 1024 * 1024 * 1024 bytes.\n"},

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 enum { SHARDS_LIMIT = 99999 }; /* their numbers have five digits */
 
@@ -137,11 +139,24 @@ static OutputFiles *new_output(OutputTensor *tensors, size_t n_tensors) {
     return output;
 }
 
+/* What is like a folder becomes one, unless its name is that of a file: by its ending, or because
+ * one stands there. */
+static bool is_named_as_folder(Text path, const WriterOptions *options) {
+    struct stat status;
+    Arena arena = {0};
+    bool has_file = stat(text_copy(&arena, path).data, &status) == 0 && !S_ISDIR(status.st_mode);
+    arena_free(&arena);
+    Text name = path_name(path);
+    return !has_file && memchr(name.data, '.', name.size) == NULL &&
+           output_parts_like(options->inputs, options->n_inputs) != NULL;
+}
+
 OutputFiles *output_open(Text path, OutputTensor *tensors, size_t n_tensors,
                          const OutputFilesOptions *options, Diags *diags, Span span) {
     OutputFiles *output = new_output(tensors, n_tensors);
     output->path = text_copy(&output->arena, path);
-    output->is_folder = options->shard_size > 0 || text_ends(path, TEXT("/"));
+    output->is_folder = options->shard_size > 0 || text_ends(path, TEXT("/")) ||
+                        is_named_as_folder(path, &options->file);
     output->no_sync = options->file.no_sync;
     if (prepare(output, options, diags, span))
         return output;

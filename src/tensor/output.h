@@ -19,7 +19,8 @@ typedef struct OutputFilesOptions {
 
 typedef struct OutputFiles OutputFiles;
 
-/* As writer_open; a PATH that ends in a slash, or a shard size, asks for a folder. Sets the file of
+/* As writer_open; a PATH that ends in a slash, or a shard size, asks for a folder, and so does a
+ * name without a dot where an input is a folder, unless a file has it. Sets the file of
  * each of TENSORS, too. */
 OutputFiles *output_open(Text path, OutputTensor *tensors, size_t n_tensors,
                          const OutputFilesOptions *options, Diags *diags, Span span);

@@ -15,7 +15,7 @@ static Text stem_like(Text stem) {
     return text_starts(stem, known) ? known : TEXT("model");
 }
 
-static const Model *first_folder(const Model *const *inputs, size_t n_inputs) {
+const Model *output_parts_like(const Model *const *inputs, size_t n_inputs) {
     for (size_t i = 0; i < n_inputs; i++)
         if (inputs[i]->folder.size > 0)
             return inputs[i];
@@ -159,7 +159,7 @@ static bool find_side_files(OutputParts *parts, const OutputTensor *tensors, siz
 bool output_parts_choose(OutputParts *parts, Text folder, const OutputTensor *tensors,
                          size_t n_tensors, const Model *const *inputs, size_t n_inputs,
                          const Refusal *refusal) {
-    parts->like = first_folder(inputs, n_inputs);
+    parts->like = output_parts_like(inputs, n_inputs);
     bool is_like = parts->like != NULL;
     add_part(parts, folder, TEXT(""), is_like ? parts->like->stem : TEXT(""),
              is_like ? parts->like->folder : TEXT(""));

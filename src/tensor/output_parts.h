@@ -29,6 +29,9 @@ typedef struct OutputParts {
     bool is_pipeline;
 } OutputParts;
 
+/* The input that a result in a folder follows: the first that is one; NULL where none is. */
+const Model *output_parts_like(const Model *const *inputs, size_t n_inputs);
+
 /* Fills PARTS (which has an arena) for a result in FOLDER. False after a message. */
 bool output_parts_choose(OutputParts *parts, Text folder, const OutputTensor *tensors,
                          size_t n_tensors, const Model *const *inputs, size_t n_inputs,
