@@ -450,6 +450,22 @@ START_TEST(a_head_that_is_lost_is_named) {
 }
 END_TEST
 
+START_TEST(a_config_has_the_size_of_the_vocabulary) {
+    expect_script("mkdir few many", 0, "", "");
+    write_tensors("few/model.safetensors", (TestTensor){"embed", 2, 1}, (TestTensor){"norm", 2, 1});
+    write_tensors("many/model.safetensors", (TestTensor){"embed", 3, 1},
+                  (TestTensor){"norm", 2, 1});
+    write_text(folder, "few/config.json",
+               "{\"image\": {\"vocab_size\": 20}, \"vocab_size\": 2, \"layers\": 2}");
+    write_text(folder, "many/config.json", "{\"vocab_size\" : 3}");
+    expect_merge("few = model(\"few\")\npad(few, model(\"many\"))\n",
+                 "{\"image\": {\"vocab_size\": 20}, \"vocab_size\": 3, \"layers\": 2}", "");
+    expect_merge("common(model(\"many\"), model(\"few\"))\n", "{\"vocab_size\" : 2}", "");
+    expect_merge("few = model(\"few\")\ncommon(few, model(\"many\"))\n",
+                 "{\"image\": {\"vocab_size\": 20}, \"vocab_size\": 2, \"layers\": 2}", "");
+}
+END_TEST
+
 Suite *folders_suite(void) {
     Suite *suite = suite_create("folders");
     TCase *tests = tcase_create("folders");
@@ -474,6 +490,7 @@ Suite *folders_suite(void) {
     tcase_add_test(tests, embeddings_are_a_tied_head);
     tcase_add_test(tests, tied_models_stay_tied);
     tcase_add_test(tests, a_head_that_is_lost_is_named);
+    tcase_add_test(tests, a_config_has_the_size_of_the_vocabulary);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -143,11 +143,28 @@ static Text main_dtype(const OutputParts *parts, uint32_t part, const OutputTens
     return most == DTYPE_NONE ? TEXT("") : dtype_info[most].torch_name;
 }
 
+/* The rows of the first tensor that has others than in the input, and differs in nothing else. */
+static void find_rows(const OutputParts *parts, SideFiles *files, const OutputTensor *tensors,
+                      size_t n) {
+    for (size_t i = 0; i < n && parts->like != NULL && files->rows == files->rows_now; i++) {
+        const Tensor *old = model_find(parts->like, tensors[i].name);
+        Shape shape = tensors[i].shape;
+        if (old == NULL || old->shape.rank == 0 || shape.rank != old->shape.rank)
+            continue;
+        shape.dims[0] = old->shape.dims[0];
+        if (!shape_equal(&shape, &old->shape))
+            continue;
+        files->rows = old->shape.dims[0];
+        files->rows_now = tensors[i].shape.dims[0];
+    }
+}
+
 static bool find_side_files(OutputParts *parts, const OutputTensor *tensors, size_t n_tensors,
                             const Refusal *refusal) {
     for (uint32_t i = 0; i < parts->items.count; i++) {
         SideFiles *files = &parts->items.items[i].side_files;
         files->dtype = main_dtype(parts, i, tensors, n_tensors);
+        find_rows(parts, files, tensors, n_tensors);
         Refusal inner = *refusal;
         inner.path = files->folder;
         if (!side_files_find(files, &inner))

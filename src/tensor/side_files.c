@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,13 +129,50 @@ static bool holds_already(Arena *arena, Text path, Text content) {
            file_read(arena, path, FILE_TEXT_LIMIT, &there, &error) && text_equal(there, content);
 }
 
+/* Where the size of the vocabulary begins behind AT, if that is where its key is and it is ROWS;
+ * else 0. */
+static size_t find_rows(Text text, size_t at, Text rows) {
+    Text key = TEXT("\"vocab_size\"");
+    if (!text_starts((Text){text.data + at, text.size - at}, key))
+        return 0;
+    size_t colon = skip_space(text, at + key.size);
+    if (colon == text.size || text.data[colon] != ':')
+        return 0;
+    at = skip_space(text, colon + 1);
+    size_t end = at + rows.size;
+    bool found = text_starts((Text){text.data + at, text.size - at}, rows) &&
+                 (end == text.size || !isdigit((unsigned char)text.data[end]));
+    return found ? at : 0;
+}
+
+/* The size of another vocabulary, of images for instance, stays. */
+static void with_rows(const SideFiles *files, Text text, Builder *out) {
+    Text rows = text_format(files->arena, "%" PRIu64, files->rows);
+    size_t kept = 0;
+    for (size_t i = 0; i < text.size && files->rows != files->rows_now; i++) {
+        size_t at = find_rows(text, i, rows);
+        if (at == 0)
+            continue;
+        builder_add(out, (Text){text.data + kept, at - kept});
+        builder_format(out, "%" PRIu64, files->rows_now);
+        kept = at + rows.size;
+    }
+    builder_add(out, (Text){text.data + kept, text.size - kept});
+}
+
 /* A config says what the result is; all other files stay as they are. */
 static void adapt(const SideFiles *files, Text name, Text text, Builder *out) {
     bool is_config = text_equal(name, TEXT("config.json"));
-    Builder tied = {0};
-    tie_write(text, is_config ? files->tie : TIE_UNSAID, &tied);
-    with_dtype(builder_view(&tied), is_config ? files->dtype : TEXT(""), out);
+    Builder tied = {0}, counted = {0};
+    if (!is_config) {
+        builder_add(out, text);
+        return;
+    }
+    tie_write(text, files->tie, &tied);
+    with_rows(files, builder_view(&tied), &counted);
+    with_dtype(builder_view(&counted), files->dtype, out);
     builder_free(&tied);
+    builder_free(&counted);
 }
 
 static bool stage_file(const SideFiles *files, Text name, Text folder, bool no_sync,
