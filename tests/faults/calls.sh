@@ -63,7 +63,7 @@ told_as_they_are() {
     cp a.safetensors folder/
     echo 'model("folder")' > folder.mecha
     local n
-    for n in 1 2 3 4; do # half a listing is not all of it
+    for n in 1 2; do # half a listing is not all of it; those behind look for stale files beside the output
         fresh
         run strace -f -o log -e trace=getdents64 -e inject=getdents64:error=EIO:when=$n \
             "$mecha" run -q folder.mecha --metadata none -o out/o.safetensors
