@@ -59,10 +59,10 @@ static void make_models(void) {
 
 /* Examples are laid out as mecha fmt does. */
 static void check_layout(Engine *engine, const char *path) {
-    const Source *source = mecha_source(engine);
+    Source source = *mecha_source(engine); /* formatting adds one, and they move */
     Builder out = {0};
-    ck_assert(mecha_format(engine, source->name, source->text, &out));
-    ck_assert_msg(text_equal(builder_view(&out), source->text), "%s", path);
+    ck_assert(mecha_format(engine, source.name, source.text, &out));
+    ck_assert_msg(text_equal(builder_view(&out), source.text), "%s", path);
     builder_free(&out);
 }
 
