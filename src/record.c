@@ -115,9 +115,13 @@ static Text text_of(const json_t *object, const char *name) {
                                  : (Text){NULL, 0};
 }
 
+static bool is_digit(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
 static bool is_hexadecimal(Text text) {
     for (size_t i = 0; i < text.size; i++)
-        if (memchr("0123456789abcdef", text.data[i], 16) == NULL)
+        if (!is_digit(text.data[i]))
             return false;
     return true;
 }
