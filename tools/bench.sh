@@ -144,22 +144,35 @@ room_for() {
 }
 mkdir "$folder"
 
-# Makes room for a kind: the models of the last one go, and what its outputs need is reserved. Of sd15 there are three models,
-# and twice an output while it is reserved; of sdxl one and its output.
+# Makes room for a kind: the models of the last one go. Of sd15 there are three models, and twice an output while it is
+# reserved; of sdxl one and its output.
 enter() {
     [ "$(cat "$folder/kind" 2> /dev/null)" = "$1" ] && return
     find "$folder" -mindepth 1 -delete
     case $1 in
-    sdxl-block) need=1 reserve=200000000 ;;
-    sdxl*) need=15 reserve=7300000000 ;;
-    flux-blocks*) need=4 reserve=1100000000 ;;
-    part) need=11 reserve=300000000 ;;
-    block) need=1 reserve=200000000 ;;
-    *) need=12 reserve=4600000000 ;;
+    sdxl-block | block) need=1 ;;
+    sdxl*) need=15 ;;
+    flux-blocks*) need=4 ;;
+    part) need=11 ;;
+    *) need=12 ;;
     esac
     room_for $need || return
     echo "$1" > "$folder/kind"
-    "$build/reserve" "$folder/reserve" $reserve
+}
+
+# Keeps what outputs of KIND need with this machine, once the NUMBER of models are there: they would take it.
+hold() {
+    [ "$(cat "$folder/held" 2> /dev/null)" = "$1 $2" ] && return
+    rm -f "$folder/reserve"
+    case $1 in
+    sdxl-block | block) bytes=200000000 ;;
+    sdxl*) bytes=7300000000 ;;
+    flux-blocks*) bytes=1100000000 ;;
+    part) bytes=300000000 ;;
+    *) bytes=4600000000 ;;
+    esac
+    "$build/reserve" "$folder/reserve" $bytes
+    echo "$1 $2" > "$folder/held"
 }
 
 # What make-models makes of a kind.
@@ -257,9 +270,10 @@ workload() {
         ;;
     esac
     echo "$recipe" >> "$folder/plan.mecha"
+    hold "$kind" "$count"
     memory=$(mecha_run --memory | awk '{ print $2 }')
     [ -e "$folder/out" ] || { status=1; return 0; }
-    written=$(find "$folder/out" -name '*.json' -o -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%d", sum }')
+    written=$(find "$folder/out" -name '*.json' -o -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%.0f", sum }')
     mode=$(faster_mode "$kind-$count" $inputs)
     floor_seconds "$mode" $inputs > /dev/null
     : > "$folder/times"
