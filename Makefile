@@ -14,6 +14,7 @@
 # make index            write docs/stdlib.md from the definitions (check looks whether that is needed)
 # make bench            mecha's time as a ratio to the floor, on full-size models in /dev/shm
 # make bench-methods    the same for every merge method
+# make bench-scaling    the same of ever more bytes, models, ranks and threads
 # make bench-large      the time that large recipes take to check
 # make deps             install the Debian packages that building and testing need
 # make install PREFIX=  one binary, a man page, and what shells complete it with
@@ -219,6 +220,9 @@ bench: all
 bench-methods: all
 	@PAIRS=$${PAIRS:-3} sh tools/bench.sh $(BUILD) --methods
 
+bench-scaling: all
+	@PAIRS=$${PAIRS:-3} sh tools/bench.sh $(BUILD) --scaling
+
 bench-large: all
 	@sh tools/large.sh $(BUILD)
 
@@ -239,4 +243,4 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tour tour-current check check-asan check-faults check-tsan check-mutations suites coverage lint check-long layers index index-current fuzz deps demo bench bench-methods bench-large install format clean
+.PHONY: all tour tour-current check check-asan check-faults check-tsan check-mutations suites coverage lint check-long layers index index-current fuzz deps demo bench bench-methods bench-scaling bench-large install format clean

@@ -1,9 +1,10 @@
 #!/bin/sh
 # mecha's time as a ratio to the floor: a program that only reads every input byte and writes as many bytes as mecha did.
 #
-#     bench.sh BUILD [--methods] [WORKLOAD...]
+#     bench.sh BUILD [--methods | --scaling] [WORKLOAD...]
 #
-# --methods: every merge method instead of the workloads that have limits.
+# --methods: every merge method instead of the workloads that have limits. --scaling: the same merge of ever more bytes, models,
+# ranks and threads.
 #
 # Full-size models lie in /dev/shm, so that no disk is measured, and freed memory stays with this machine (reserve.c).
 # Runs alternate; the first pair, which also takes the memory, is discarded; the ratio is the median of the other pairs,
@@ -14,10 +15,11 @@ set -eu
 build=$1
 shift
 table=workloads
-if [ "${1-}" = --methods ]; then
-    table=methods
+case ${1-} in --methods | --scaling)
+    table=${1#--}
     shift
-fi
+    ;;
+esac
 wanted=" $* "
 threads=${THREADS:-2}
 pairs=${PAIRS:-9}
@@ -25,7 +27,7 @@ folder=/dev/shm/mecha-bench.$$
 status=0
 
 # A row of a table: name, kind and number of models, limits of the ratio and of the memory in MB (- where there is none), the
-# recipe, in which m1, m2, ... are the models. Of a kind that ends in +lora there is a LoRA, too.
+# recipe, in which m1, m2, ... are the models. Of a kind that ends in +N there is a LoRA of rank N, too.
 workloads() {
     workload weighted_sum     sd15 2 1.15 40 'weighted_sum(m1, m2, alpha = 0.3)'
     workload add_difference   sd15 3 1.15 40 'add_difference(m1, m2, m3, alpha = 0.5)'
@@ -43,9 +45,9 @@ workloads() {
     workload lm_weighted_sum  lm 2 1.15   40 'weighted_sum(m1, m2, alpha = 0.3)'
     workload lm_ties          lm 3 2.0    40 'm1 + ties_sum(m2 - m1, m3 - m1, k = 0.2)'
     workload lm_shards        lm-shards 3 2.0 40 'save m1 + ties_sum(m2 - m1, m3 - m1, k = 0.2) to "out", shard_size = "500MB"'
-    workload lora_unet        sdxl-unet+lora 1 1.15 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
-    workload lora_sdxl        sdxl+lora 1 1.3 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
-    workload lora_flux        flux-blocks+lora 1 -   40 'apply(m1, lora, 0.8)'
+    workload lora_unet        sdxl-unet+32 1 1.15 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
+    workload lora_sdxl        sdxl+32 1 1.3 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
+    workload lora_flux        flux-blocks+32 1 -   40 'apply(m1, lora, 0.8)'
     workload rotate           block 2 -   - 'rotate(m1, m2)'
     workload svd_of_each      block 2 -   - "$(decompositions)"
     workload truncate_rank    block 2 -   - 'm1 + truncate_rank(m2 - m1, rank = 16)'
@@ -130,33 +132,58 @@ methods() {
     workload rebasin            sdxl-block 2 - - 'rebasin(m1, m2)'
 }
 
+# By bytes, by models, by a LoRA's rank, by threads; and, once, a whole denoiser where blocks are the rule.
+scaling() {
+    workload average_170MB      block 3 -  40 'n_average(m1, m2, m3)'
+    workload average_480MB      part 3 -   40 'n_average(m1, m2, m3)'
+    workload average_8500MB     sd15 3 -   40 'n_average(m1, m2, m3)'
+    workload average_20500MB    sdxl-unet 3 - 40 'n_average(m1, m2, m3)'
+    for count in 2 5 10 20 50 100 200; do
+        workload models_$count  block $count - 40 "n_average($(models $count))"
+    done
+    for rank in 4 8 16 32 64 128; do
+        workload lora_rank_$rank sdxl-unet+$rank 1 - 40 'm1 + 0.8 * (lora as "sdxl-sgm") | m1'
+    done
+    for threads in $(seq "$threads"); do
+        workload threads_$threads sd15 3 - 40 'm1 + ties_sum(m2 - m1, m3 - m1, k = 0.2)'
+    done
+    pairs=1
+    workload rotate_unet        sd15-unet 2 - - 'rotate(m1, m2)'
+    workload svd_of_unet        sd15-unet 2 - - "$(decompositions)"
+}
+
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# Whether there are so many GB in /dev/shm, and one more of memory.
-room_for() {
-    have=$(df -Pk /dev/shm | awk 'NR == 2 { print int($4 / 1000000) }')
-    free=$(awk '/^MemAvailable/ { print int($2 / 1000000) }' /proc/meminfo)
-    [ "$have" -ge "$1" ] && [ "$free" -gt "$1" ] && return
-    echo "bench: needs $1 GB in /dev/shm and $(($1 + 1)) GB of memory; there are $have and $free" >&2
-    return 1
-}
 mkdir "$folder"
 
-# Makes room for a kind: the models of the last one go. Of sd15 there are three models, and twice an output while it is
-# reserved; of sdxl one and its output.
-enter() {
-    [ "$(cat "$folder/kind" 2> /dev/null)" = "$1" ] && return
-    find "$folder" -mindepth 1 -delete
+# The MB of a model of KIND.
+megabytes_of() {
     case $1 in
-    sdxl-block | block) need=1 ;;
-    sdxl*) need=15 ;;
-    flux-blocks*) need=4 ;;
-    part) need=11 ;;
-    *) need=12 ;;
+    block) echo 42 ;;
+    sdxl-block) echo 55 ;;
+    part) echo 119 ;;
+    flux-blocks) echo 1000 ;;
+    sd15-unet) echo 1719 ;;
+    sd15-f32) echo 4265 ;;
+    sdxl-unet) echo 5135 ;;
+    sdxl) echo 6938 ;;
+    *) echo 2200 ;;
     esac
-    room_for $need || return
+}
+
+# Makes room for the models of a KIND and an output, in /dev/shm and of memory: those of another kind go.
+enter() { # KIND NUMBER
+    [ "$(cat "$folder/kind" 2> /dev/null)" = "$1" ] || find "$folder" -mindepth 1 -delete
+    needed=$((($2 + 1) * $(megabytes_of "$1") + 1000))
+    used=$(du -sm "$folder" | cut -f 1)
+    have=$(df -Pk /dev/shm | awk -v used="$used" 'NR == 2 { print int($4 / 1000 + used) }')
+    free=$(awk -v used="$used" '/^MemAvailable/ { print int($2 / 1000 + used) }' /proc/meminfo)
+    if [ "$have" -lt "$needed" ] || [ "$free" -lt "$needed" ]; then
+        echo "bench: needs $needed MB in /dev/shm and as much memory; there are $have and $free" >&2
+        return 1
+    fi
     echo "$1" > "$folder/kind"
 }
 
@@ -164,29 +191,23 @@ enter() {
 hold() {
     [ "$(cat "$folder/held" 2> /dev/null)" = "$1 $2" ] && return
     rm -f "$folder/reserve"
-    case $1 in
-    sdxl-block | block) bytes=200000000 ;;
-    sdxl*) bytes=7300000000 ;;
-    flux-blocks*) bytes=1100000000 ;;
-    part) bytes=300000000 ;;
-    *) bytes=4600000000 ;;
-    esac
-    "$build/reserve" "$folder/reserve" $bytes
+    "$build/reserve" "$folder/reserve" $(($(megabytes_of "$1") * 1080000))
     echo "$1 $2" > "$folder/held"
 }
 
 # What make-models makes of a kind.
 options_of() {
-    case ${1%+lora} in
+    case $1 in
     block) echo "--kind sd15 --only model.diffusion_model.output_blocks.7.*" ;;
     part) echo "--kind sd15 --only model.diffusion_model.input_blocks.7.*" ;;
     sdxl-block) echo "--kind sdxl --only model.diffusion_model.input_blocks.4.*" ;;
+    sd15-unet) echo "--kind sd15 --only model.diffusion_model.*" ;;
     sd15-ema) echo "--kind sd15 --ema" ;;
     sd15-f32) echo "--kind sd15 --dtype f32" ;;
     flux-blocks) echo "--kind flux-blocks --dtype bf16" ;;
     lm) echo "--kind lm --dtype bf16" ;;
     lm-shards) echo "--kind lm --dtype bf16 --shards 4" ;;
-    *) echo "--kind ${1%+lora}" ;;
+    *) echo "--kind $1" ;;
     esac
 }
 
@@ -194,7 +215,7 @@ options_of() {
 config_of() {
     case $1 in
     sdxl-block) echo ', config = "sdxl-sgm"' ;;
-    block) echo ', config = "sd1-ldm"' ;;
+    block | sd15-unet) echo ', config = "sd1-ldm"' ;;
     esac
 }
 
@@ -254,9 +275,9 @@ mecha_run() { measure $1 "$build/mecha" run "$folder/plan.mecha" -q -j "$threads
 spread() { sort -n | awk '{ v[NR] = $1 } END { printf "%.2f %.2f %.2f", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[1], v[NR] }'; }
 
 workload() {
-    name=$1 kind=$2 count=$3 limit=$4 memory_limit=$5 recipe=$6
+    name=$1 kind=${2%+*} rank=${2#"${2%+*}"} count=$3 limit=$4 memory_limit=$5 recipe=$6
     case $wanted in "  " | *" $name "*) ;; *) return 0 ;; esac
-    enter "$kind" || { status=1; return 0; }
+    enter "$kind" "$count" || { status=1; return 0; }
     inputs=
     : > "$folder/plan.mecha"
     for i in $(seq "$count"); do
@@ -264,11 +285,10 @@ workload() {
         inputs="$inputs $(files_of "$kind" "$i")"
         echo "m$i = model(\"$(name_of "$kind" "$i")\"$(config_of "$kind"))" >> "$folder/plan.mecha"
     done
-    case $kind in *+lora)
-        "$build/make-models" $(options_of "$kind") --lora 32 "$folder/lora.safetensors"
+    if [ -n "$rank" ]; then
+        "$build/make-models" $(options_of "$kind") --lora "${rank#+}" "$folder/lora.safetensors"
         echo 'lora = model("lora.safetensors")' >> "$folder/plan.mecha"
-        ;;
-    esac
+    fi
     echo "$recipe" >> "$folder/plan.mecha"
     hold "$kind" "$count"
     memory=$(mecha_run --memory | awk '{ print $2 }')
