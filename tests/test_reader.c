@@ -433,8 +433,7 @@ START_TEST(an_index_has_a_limit) {
     Builder index = {0};
     for (size_t i = 0; i <= 16 << 20; i++)
         builder_char(&index, ' ');
-    check_bad_index(builder_view(&index),
-                    "is too large for an index of shards: 16777216 bytes are allowed");
+    check_bad_index(builder_view(&index), "is too large: 16777216 bytes are allowed");
     builder_free(&index);
 }
 END_TEST

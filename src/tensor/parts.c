@@ -1,10 +1,9 @@
 #include "tensor/parts.h"
 
 #include "base/file.h"
+#include "tensor/json_file.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,18 +19,8 @@ static bool names_part(const json_t *value) {
 }
 
 static json_t *load_index(Arena *arena, const Refusal *refusal) {
-    Text text;
-    int error;
-    if (!file_read(arena, refusal->path, INDEX_LIMIT, &text, &error)) {
-        refuse_errno(refusal, "can't be read", error);
-        return NULL;
-    }
-    json_error_t problem;
-    json_t *root = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, &problem);
-    if (root == NULL)
-        refuse(refusal, "is no well-formed list of parts: %s (line %d)",
-               show(text_from(problem.text)).text, problem.line);
-    else if (!json_is_object(root))
+    json_t *root = json_file_load(arena, INDEX_LIMIT, "list of parts", refusal);
+    if (root != NULL && !json_is_object(root))
         refuse(refusal, "is no list of parts: it must be an object");
     if (json_is_object(root))
         return root;
@@ -115,6 +104,15 @@ bool parts_find(Arena *arena, Text path, ModelParts *parts, Text *folder, Text *
     inner.path = path_join(arena, *folder, text_from(parts_index));
     struct stat status;
     return stat(inner.path.data, &status) != 0 || add_parts(arena, *folder, parts, &inner);
+}
+
+void parts_named(Arena *arena, Text text, Names *names) {
+    json_t *root = json_loadb(text.data, text.size, 0, NULL);
+    const char *name;
+    json_t *value;
+    json_object_foreach(root, name, value) if (names_part(value) && is_plain(text_from(name)))
+        names_add(names, text_copy(arena, text_from(name)));
+    json_decref(root);
 }
 
 Text parts_index_without(Arena *arena, Text text, bool (*is_there)(const void *context, Text part),

@@ -20,6 +20,10 @@ typedef VECTOR(ModelPart) ModelParts;
 bool parts_find(Arena *arena, Text path, ModelParts *parts, Text *folder, Text *variant,
                 const Refusal *refusal);
 
+/* The names of the parts in the text of a `model_index.json`; of none if that is not well-formed.
+ */
+void parts_named(Arena *arena, Text text, Names *names);
+
 /* The text of `model_index.json`, in which parts for which IS_THERE is false are none: `[null,
  * null]`, as diffusers says it. Needs a text that parts_find has read. */
 Text parts_index_without(Arena *arena, Text text, bool (*is_there)(const void *context, Text part),

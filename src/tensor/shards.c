@@ -1,17 +1,16 @@
 #include "tensor/shards.h"
 
 #include "base/file.h"
+#include "tensor/json_file.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char shards_index[] = "model.safetensors.index.json";
 
-/* Bytes of an index. Parsed, a hostile one takes thirty times that. */
 enum { INDEX_LIMIT = 16 << 20 };
 
 void shards_free(Shards *shards) {
@@ -25,26 +24,6 @@ bool shards_wanted(const Shards *shards, uint32_t file, Text name) {
         return true;
     uint32_t tensor = names_find(&shards->tensors, name);
     return tensor != INDEX_NONE && shards->file_of.items[tensor] == file;
-}
-
-/* Reads the index file. NULL after a message. */
-static json_t *load_index(Arena *arena, Text path, const Refusal *refusal) {
-    Text text;
-    int error;
-    if (!file_read(arena, path, INDEX_LIMIT, &text, &error)) {
-        if (error == EFBIG)
-            refuse(refusal, "is too large for an index of shards: %d bytes are allowed",
-                   INDEX_LIMIT);
-        else
-            refuse_errno(refusal, "can't be read", error);
-        return NULL;
-    }
-    json_error_t problem;
-    json_t *root = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, &problem);
-    if (root == NULL)
-        refuse(refusal, "is no well-formed index of shards: %s (line %d)",
-               show(text_from(problem.text)).text, problem.line);
-    return root;
 }
 
 /* A name in the folder, and nothing that leads out of it. */
@@ -94,10 +73,12 @@ static bool is_regular(Text path, const Refusal *refusal) {
 }
 
 static bool from_index(Shards *shards, Text path, const Refusal *refusal) {
-    if (!is_regular(path, refusal))
+    Refusal inner = *refusal;
+    inner.path = shards->index = path;
+    if (!is_regular(path, &inner))
         return false;
-    json_t *root = load_index(shards->files.arena, path, refusal);
-    bool read = root != NULL && read_map(shards, path_folder(path), root, refusal);
+    json_t *root = json_file_load(shards->files.arena, INDEX_LIMIT, "index of shards", &inner);
+    bool read = root != NULL && read_map(shards, path_folder(path), root, &inner);
     json_decref(root);
     return read;
 }
@@ -328,11 +309,8 @@ static bool check_set(const FileSet *set, const Refusal *refusal) {
 static bool from_set(Shards *shards, const FileSet *set, const Refusal *refusal) {
     Arena *arena = shards->files.arena;
     shards->stem = stem_of_set(set);
-    if (set->files->is_index) {
-        Refusal inner = *refusal;
-        inner.path = path_join(arena, shards->folder, set->files->name);
-        return from_index(shards, inner.path, &inner);
-    }
+    if (set->files->is_index)
+        return from_index(shards, path_join(arena, shards->folder, set->files->name), refusal);
     if (!check_set(set, refusal))
         return false;
     shards->all = true;

@@ -16,6 +16,7 @@ typedef struct Shards {
     Text asked;               /* the folder that was asked for: of a part, the pipeline's */
     Text folder;              /* where they are; empty: the model is one file */
     Text stem;                /* of their names in a folder: `model`, `model.fp16` */
+    Text index;               /* path of what names them, if anything does */
     Names files;              /* paths */
     bool all;                 /* every tensor of every file belongs to the model; else: */
     Names tensors;            /* those that do, by name */
