@@ -414,29 +414,38 @@ static uint64_t run_identity(const Engine *engine) {
                                 identity ^ engine->options->keep_non_finite);
 }
 
+static bool open_output(Engine *engine, uint32_t i) {
+    const RecipeOutput *recipe_output = &engine->recipe->outputs[i];
+    Output *output = &engine->plan->outputs[i];
+    MetadataEntry *metadata =
+        arena_array(&engine->arena, MetadataEntry, recipe_output->n_metadata + 5);
+    uint64_t shard_size = recipe_output->shard_size;
+    Names apart = {.arena = &engine->arena};
+    OutputFilesOptions options = {.file = {.force = engine->options->force,
+                                           .no_sync = engine->options->no_sync,
+                                           .resume = engine->options->resume,
+                                           .identity = run_identity(engine),
+                                           .metadata = metadata,
+                                           .inputs = engine->solved->inputs,
+                                           .n_inputs = engine->solved->n_inputs},
+                                  .shard_size =
+                                      shard_size > 0 ? shard_size : engine->options->shard_size,
+                                  .tie = engine->solved->ties[i]};
+    add_metadata(engine, i, metadata, &options.file.n_metadata);
+    options.sources = solved_sources(&engine->arena, engine->solved, i, &options.n_sources);
+    solved_apart(engine->solved, i, &apart);
+    options.apart = apart.texts;
+    options.n_apart = apart.count;
+    output->files = output_open(recipe_output->path, output->tensors, output->n_tensors, &options,
+                                engine->diags, recipe_output->path_span);
+    names_free(&apart);
+    return output->files != NULL;
+}
+
 static bool open_outputs(Engine *engine) {
-    for (uint32_t i = 0; i < engine->plan->n_outputs; i++) {
-        const RecipeOutput *recipe_output = &engine->recipe->outputs[i];
-        Output *output = &engine->plan->outputs[i];
-        MetadataEntry *metadata =
-            arena_array(&engine->arena, MetadataEntry, recipe_output->n_metadata + 5);
-        uint64_t shard_size = recipe_output->shard_size;
-        OutputFilesOptions options = {.file = {.force = engine->options->force,
-                                               .no_sync = engine->options->no_sync,
-                                               .resume = engine->options->resume,
-                                               .identity = run_identity(engine),
-                                               .metadata = metadata,
-                                               .inputs = engine->solved->inputs,
-                                               .n_inputs = engine->solved->n_inputs},
-                                      .shard_size =
-                                          shard_size > 0 ? shard_size : engine->options->shard_size,
-                                      .tie = engine->solved->ties[i]};
-        add_metadata(engine, i, metadata, &options.file.n_metadata);
-        output->files = output_open(recipe_output->path, output->tensors, output->n_tensors,
-                                    &options, engine->diags, recipe_output->path_span);
-        if (output->files == NULL)
+    for (uint32_t i = 0; i < engine->plan->n_outputs; i++)
+        if (!open_output(engine, i))
             return false;
-    }
     return true;
 }
 

@@ -458,9 +458,10 @@ START_TEST(a_config_has_the_size_of_the_vocabulary) {
     write_text(folder, "few/config.json",
                "{\"image\": {\"vocab_size\": 20}, \"vocab_size\": 2, \"layers\": 2}");
     write_text(folder, "many/config.json", "{\"vocab_size\" : 3}");
-    expect_merge("few = model(\"few\")\npad(few, model(\"many\"))\n",
+    expect_merge("few = model(\"few\")\npad(few, model(\"many/model.safetensors\"))\n",
                  "{\"image\": {\"vocab_size\": 20}, \"vocab_size\": 3, \"layers\": 2}", "");
-    expect_merge("common(model(\"many\"), model(\"few\"))\n", "{\"vocab_size\" : 2}", "");
+    expect_merge("common(model(\"many\"), model(\"few/model.safetensors\"))\n",
+                 "{\"vocab_size\" : 2}", "");
     expect_merge("few = model(\"few\")\ncommon(few, model(\"many\"))\n",
                  "{\"image\": {\"vocab_size\": 20}, \"vocab_size\": 2, \"layers\": 2}", "");
 }

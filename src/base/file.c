@@ -90,6 +90,29 @@ bool file_write_at(int file, const void *data, size_t size, uint64_t offset) {
     return true;
 }
 
+/* Copies within the kernel as far as it can; how far that was. */
+static uint64_t copy_inside(int from, int to) {
+    off_t read = 0, written = 0;
+    ssize_t n;
+    do
+        n = copy_file_range(from, &read, to, &written, TRANSFER_LIMIT, 0);
+    while (n > 0 || (n < 0 && errno == EINTR));
+    return (uint64_t)written;
+}
+
+bool file_copy(int from, int to) {
+    uint64_t at = copy_inside(from, to);
+    char *step = memory_grow(NULL, READ_STEP);
+    ssize_t n;
+    while ((n = file_read_at(from, step, READ_STEP, at)) > 0 &&
+           file_write_at(to, step, (size_t)n, at))
+        at += (uint64_t)n;
+    int error = errno;
+    free(step);
+    errno = error;
+    return n == 0;
+}
+
 /* False and errno on failure; EFBIG beyond LIMIT. */
 static bool read_all(int file, size_t limit, Builder *builder) {
     char *step = memory_grow(NULL, READ_STEP);

@@ -29,14 +29,18 @@ ssize_t file_read_at(int file, void *data, size_t size, uint64_t offset);
 /* Writes all SIZE bytes at OFFSET. False and errno on failure. */
 bool file_write_at(int file, const void *data, size_t size, uint64_t offset);
 
+/* Copies all of one file to another, sharing the blocks where the file system can. False and errno
+ * on failure. */
+bool file_copy(int from, int to);
+
 /* The text of a whole file (or pipe), NUL-terminated, in ARENA. False and *ERROR (of errno.h)
  * otherwise; EFBIG where it holds more than LIMIT bytes. */
 bool file_read(Arena *arena, Text path, size_t limit, Text *out, int *error);
 
 /* `a/b` of `a/b/c`; `.` of `c`; `/` of `/c`. */
 Text path_folder(Text path);
-/* The name of a folder's next entry. NULL at the end with *ERROR 0, and where reading fails with its
- * errno: half a listing is not to be taken for all of it. */
+/* The name of a folder's next entry. NULL at the end with *ERROR 0, and where reading fails with
+ * its errno: half a listing is not to be taken for all of it. */
 const char *folder_next(DIR *stream, int *error);
 
 /* `c` of `a/b/c`; empty where the path ends in a slash. */

@@ -289,21 +289,72 @@ static void choose(ConfigSolver *solver, uint32_t domain) {
 
 /* ---- models against their config ---- */
 
+static bool is_of_part(Text name, Text part) {
+    return text_starts(name, part) && name.size > part.size && name.data[part.size] == '.';
+}
+
+static bool has_part(const Config *config, Text part) {
+    for (KeyId key = 0; key < config->n_keys; key++)
+        if (is_of_part(config->keys[key].name, part))
+            return true;
+    return false;
+}
+
+/* The parts of a pipeline that are none of its config's. */
+static void find_apart(const Model *model, const Config *config, Names *apart) {
+    for (uint32_t i = 0; model != NULL && config != NULL && i < model->n_parts; i++)
+        if (model->parts[i].has_weights && !has_part(config, model->parts[i].name))
+            names_add(apart, model->parts[i].name);
+}
+
+void solved_apart(const Solved *solved, uint32_t output, Names *apart) {
+    NodeId node = solved->recipe->outputs[output].node;
+    for (uint32_t i = 0; i < solved->n_inputs; i++)
+        find_apart(solved->inputs[i], solved->domains[solved->domain_of[node]].config, apart);
+}
+
+static bool is_of_any(Text name, const Names *parts) {
+    for (size_t i = 0; i < parts->count; i++)
+        if (is_of_part(name, parts->texts[i]))
+            return true;
+    return false;
+}
+
+static void warn_apart_parts(ConfigSolver *solver, NodeId id, const Config *config,
+                             const Names *apart) {
+    Sample names = {0};
+    for (size_t i = 0; i < apart->count; i++)
+        sample_add(&names, apart->texts[i]);
+    if (names.count > 0) {
+        diag_warning(solver->diags, graph_node(solver->graph, id)->span,
+                     "%.*s has parts that '%.*s' does not know; they are not merged: %s",
+                     TEXT_ARG(source_name(solver, id)), TEXT_ARG(config->name),
+                     sample_text(&names));
+        diag_hint(solver->diags, "a pipeline gets them as its first model has them");
+    }
+    builder_free(&names.text);
+}
+
 static void warn_unknown_keys(ConfigSolver *solver, NodeId id, const Config *config) {
     if (solver->choices[solver->solved->domain_of[id]].perfect == config)
         return;
     uint32_t n;
     const Text *names = source_names(solver, id, &n);
     Sample extra = {0};
+    Names apart = {.arena = solver->arena};
+    find_apart(solver->solved->models[id], config, &apart);
     for (uint32_t i = 0; i < n; i++)
-        if (config_find(solver->solved->configs, config, names[i]) == INDEX_NONE)
+        if (config_find(solver->solved->configs, config, names[i]) == INDEX_NONE &&
+            !is_of_any(names[i], &apart))
             sample_add(&extra, names[i]);
     if (extra.count > 0)
         diag_warning(solver->diags, graph_node(solver->graph, id)->span,
                      "%.*s has keys that '%.*s' does not know; they are left out: %s",
                      TEXT_ARG(source_name(solver, id)), TEXT_ARG(config->name),
                      sample_text(&extra));
+    warn_apart_parts(solver, id, config, &apart);
     builder_free(&extra.text);
+    names_free(&apart);
 }
 
 static bool has_key(const ConfigSolver *solver, NodeId id, const ConfigKey *key) {

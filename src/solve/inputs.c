@@ -234,6 +234,22 @@ bool solve_inputs(Arena *arena, Solved *solved, const SolveOptions *options) {
     return ok;
 }
 
+const Model *const *solved_sources(Arena *arena, const Solved *solved, uint32_t output, size_t *n) {
+    const Graph *graph = solved->recipe->graph;
+    NodeId node = solved->recipe->outputs[output].node;
+    unsigned char *reached = arena_array(arena, unsigned char, graph_count(graph) + 1);
+    const Model **sources = arena_array(arena, const Model *, solved->n_inputs + 1);
+    graph_reach(graph, &node, 1, reached);
+    *n = 0;
+    for (uint32_t i = 0; i < solved->n_inputs; i++)
+        for (NodeId id = 0; id <= node; id++)
+            if (reached[id] && solved->models[id] == solved->inputs[i]) {
+                sources[(*n)++] = solved->inputs[i];
+                break;
+            }
+    return sources;
+}
+
 void solve_close(Solved *solved) {
     for (uint32_t i = 0; i < solved->n_domains; i++)
         names_free(&solved->domains[i].index);

@@ -101,6 +101,11 @@ const struct ConversionRule *solved_rule(const Solved *solved, NodeId node, Text
 /* The tensor that a model node has under a key of its domain (by its name or an alias), or NULL. */
 const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key);
 
+/* The inputs that an output is made of. */
+const Model *const *solved_sources(Arena *arena, const Solved *solved, uint32_t output, size_t *n);
+/* Adds the parts of inputs that are pipelines which an output has no key for, by its config. */
+void solved_apart(const Solved *solved, uint32_t output, Names *apart);
+
 /* What a key means to a node that treats keys apart: the entry of a NODE_MAP that is for it (-1:
  * none); of a NODE_KEEP or NODE_COMPONENT whether it is kept (1) or not (0). */
 int solved_entry(const Solved *solved, NodeId node, Text key);

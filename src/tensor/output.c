@@ -67,11 +67,7 @@ static void name_files(OutputFiles *output) {
     for (uint32_t i = 0; i < output->n_files; i++) {
         OutputFile *file = &output->files[i];
         const OutputPart *part = &parts[file->part];
-        uint32_t number = ++numbers[file->part];
-        file->name = part->n_files == 1
-                         ? text_format(&output->arena, "%.*s.safetensors", TEXT_ARG(part->stem))
-                         : text_format(&output->arena, "%.*s-%05u-of-%05u.safetensors",
-                                       TEXT_ARG(part->stem), number, part->n_files);
+        file->name = output_part_file(&output->arena, part, ++numbers[file->part]);
         file->path =
             output->is_folder ? path_join(&output->arena, part->folder, file->name) : output->path;
     }
@@ -104,10 +100,13 @@ static Text trimmed(OutputFiles *output) {
 }
 
 /* A file has one part, and is like nothing. */
-static bool choose_parts(OutputFiles *output, const WriterOptions *options,
+static bool choose_parts(OutputFiles *output, const OutputFilesOptions *options,
                          const Refusal *refusal) {
+    output->parts.apart = options->apart;
+    output->parts.n_apart = options->n_apart;
     return output_parts_choose(&output->parts, trimmed(output), output->tensors, output->n_tensors,
-                               options->inputs, output->is_folder ? options->n_inputs : 0, refusal);
+                               options->sources, output->is_folder ? options->n_sources : 0,
+                               refusal);
 }
 
 static bool prepare(OutputFiles *output, const OutputFilesOptions *options, Diags *diags,
@@ -115,7 +114,7 @@ static bool prepare(OutputFiles *output, const OutputFilesOptions *options, Diag
     Refusal refusal = {diags, span, output->path};
     if (options->shard_size > 0 && text_ends(output->path, TEXT(".safetensors")))
         return refuse(&refusal, "is the name of a file, and shards go into a folder: name one");
-    if (!choose_parts(output, &options->file, &refusal))
+    if (!choose_parts(output, options, &refusal))
         return false;
     output->parts.items.items[0].side_files.tie = options->tie;
     split(output, options->shard_size);
@@ -129,7 +128,8 @@ static bool prepare(OutputFiles *output, const OutputFilesOptions *options, Diag
         output_parts_sweep(&output->parts);
     WriterOptions file = options->file;
     file.replace_link = output->is_folder;
-    return open_writers(output, &file, diags, span);
+    return open_writers(output, &file, diags, span) &&
+           output_parts_stage_carried(&output->parts, output->no_sync, &output->indexes, &refusal);
 }
 
 static OutputFiles *new_output(OutputTensor *tensors, size_t n_tensors) {
@@ -141,22 +141,22 @@ static OutputFiles *new_output(OutputTensor *tensors, size_t n_tensors) {
 
 /* What is like a folder becomes one, unless its name is that of a file: by its ending, or because
  * one stands there. */
-static bool is_named_as_folder(Text path, const WriterOptions *options) {
+static bool is_named_as_folder(Text path, const OutputFilesOptions *options) {
     struct stat status;
     Arena arena = {0};
     bool has_file = stat(text_copy(&arena, path).data, &status) == 0 && !S_ISDIR(status.st_mode);
     arena_free(&arena);
     Text name = path_name(path);
     return !has_file && memchr(name.data, '.', name.size) == NULL &&
-           output_parts_like(options->inputs, options->n_inputs) != NULL;
+           output_parts_like(options->sources, options->n_sources, NULL, 0) != NULL;
 }
 
 OutputFiles *output_open(Text path, OutputTensor *tensors, size_t n_tensors,
                          const OutputFilesOptions *options, Diags *diags, Span span) {
     OutputFiles *output = new_output(tensors, n_tensors);
     output->path = text_copy(&output->arena, path);
-    output->is_folder = options->shard_size > 0 || text_ends(path, TEXT("/")) ||
-                        is_named_as_folder(path, &options->file);
+    output->is_folder =
+        options->shard_size > 0 || text_ends(path, TEXT("/")) || is_named_as_folder(path, options);
     output->no_sync = options->file.no_sync;
     if (prepare(output, options, diags, span))
         return output;
@@ -236,12 +236,11 @@ static void print_index(const OutputFiles *output, uint32_t part, Builder *out) 
 
 static bool stage_index(OutputFiles *output, uint32_t number, const Refusal *refusal) {
     const OutputPart *part = &output->parts.items.items[number];
-    if (part->n_files <= 1)
+    if (part->n_files <= 1 || part->carried != NULL)
         return true;
     Builder text = {0};
     print_index(output, number, &text);
-    Text name = text_format(&output->arena, "%.*s.safetensors.index.json", TEXT_ARG(part->stem));
-    bool staged = staged_add(&output->indexes, path_join(&output->arena, part->folder, name),
+    bool staged = staged_add(&output->indexes, output_part_index(&output->arena, part),
                              builder_view(&text), output->no_sync, refusal);
     builder_free(&text);
     return staged;

@@ -15,6 +15,10 @@ typedef struct OutputFilesOptions {
     WriterOptions file;  /* of each file */
     uint64_t shard_size; /* bytes of tensors in a file, unless one alone is larger; 0: one file */
     Tie tie;             /* what a config beside it has to say, if not what it says */
+    const Model *const *sources; /* the inputs that it is made of */
+    size_t n_sources;
+    const Text *apart; /* parts of them that it can have nothing of, by name */
+    size_t n_apart;
 } OutputFilesOptions;
 
 typedef struct OutputFiles OutputFiles;

@@ -1,25 +1,67 @@
 #include "tensor/output_parts.h"
 
 #include "base/file.h"
+#include "tensor/json_file.h"
 #include "tensor/parts.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char weights_of_diffusers[] = "diffusion_pytorch_model";
+const char *const output_stems[] = {"model", "diffusion_pytorch_model"};
 
-/* Loaders know two names: transformers' and diffusers'. */
 static Text stem_like(Text stem) {
-    Text known = text_from(weights_of_diffusers);
-    return text_starts(stem, known) ? known : TEXT("model");
+    return text_from(output_stems[text_starts(stem, text_from(output_stems[1]))]);
 }
 
-const Model *output_parts_like(const Model *const *inputs, size_t n_inputs) {
-    for (size_t i = 0; i < n_inputs; i++)
-        if (inputs[i]->folder.size > 0)
-            return inputs[i];
-    return NULL;
+/* Under its name, or, of a part that is an input by itself, under what follows that of the part. */
+static const Tensor *find_like(const Model *model, Text name) {
+    const Tensor *tensor = model_find(model, name);
+    const char *dot = tensor == NULL ? memchr(name.data, '.', name.size) : NULL;
+    if (dot == NULL)
+        return tensor;
+    size_t before = (size_t)(dot - name.data) + 1;
+    return model_find(model, (Text){name.data + before, name.size - before});
+}
+
+/* Whether the shapes are the same but for the number of rows. */
+static bool has_other_rows(const Tensor *old, const OutputTensor *tensor) {
+    Shape shape = tensor->shape;
+    if (shape.rank == 0 || shape.rank != old->shape.rank || shape.dims[0] == old->shape.dims[0])
+        return false;
+    shape.dims[0] = old->shape.dims[0];
+    return shape_equal(&shape, &old->shape);
+}
+
+typedef enum Likeness { LIKE_NOTHING, LIKE_FOLDER, LIKE_KEYS, LIKE_ROWS } Likeness;
+
+/* What a result has of a model: some of its keys, all with as many rows. */
+static Likeness likeness(const Model *model, const OutputTensor *tensors, size_t n_tensors) {
+    if (model->folder.size == 0)
+        return LIKE_NOTHING;
+    Likeness like = LIKE_FOLDER;
+    for (size_t i = 0; i < n_tensors; i++) {
+        const Tensor *old = find_like(model, tensors[i].name);
+        if (old != NULL && has_other_rows(old, &tensors[i]))
+            return LIKE_KEYS;
+        like = old != NULL ? LIKE_ROWS : like;
+    }
+    return like;
+}
+
+const Model *output_parts_like(const Model *const *inputs, size_t n_inputs,
+                               const OutputTensor *tensors, size_t n_tensors) {
+    const Model *best = NULL;
+    Likeness most = LIKE_NOTHING;
+    for (size_t i = 0; i < n_inputs && most < LIKE_ROWS; i++) {
+        Likeness like = likeness(inputs[i], tensors, n_tensors);
+        if (like > most) {
+            best = inputs[i];
+            most = like;
+        }
+    }
+    return best;
 }
 
 static void add_part(OutputParts *parts, Text folder, Text name, Text stem, Text from) {
@@ -39,7 +81,7 @@ uint32_t output_parts_of(const OutputParts *parts, const OutputTensor *tensor) {
     return 0;
 }
 
-static bool has_part(const OutputParts *parts, Text name) {
+bool output_parts_have(const OutputParts *parts, Text name) {
     for (size_t i = 1; i < parts->items.count; i++)
         if (text_equal(parts->items.items[i].name, name))
             return true;
@@ -50,7 +92,7 @@ static bool has_part(const OutputParts *parts, Text name) {
 static void add_parts_of(OutputParts *parts, Text folder, const Model *model, bool weights_only) {
     for (uint32_t i = 0; i < model->n_parts; i++) {
         const ModelPart *part = &model->parts[i];
-        if ((part->has_weights || !weights_only) && !has_part(parts, part->name))
+        if ((part->has_weights || !weights_only) && !output_parts_have(parts, part->name))
             add_part(parts, folder, part->name, part->stem, part->folder);
     }
 }
@@ -65,21 +107,38 @@ static uint32_t count_tensors(OutputParts *parts, const OutputTensor *tensors, s
     return count;
 }
 
-static bool holds_weights(const OutputParts *parts, const OutputPart *part) {
+static const ModelPart *find_part(const OutputParts *parts, const OutputPart *part) {
     for (uint32_t i = 0; i < parts->like->n_parts; i++)
         if (text_equal(parts->like->parts[i].name, part->name))
-            return parts->like->parts[i].has_weights;
-    return true;
+            return &parts->like->parts[i];
+    return NULL;
 }
 
-/* Parts of which the result has nothing are not written. */
+static bool is_apart(const OutputParts *parts, const OutputPart *part) {
+    for (size_t i = 0; i < parts->n_apart; i++)
+        if (text_equal(parts->apart[i], part->name))
+            return true;
+    return false;
+}
+
+/* Of parts of which the result has nothing, those are written that have no weights, and those that
+ * it could have nothing of. */
+static bool stays(const OutputParts *parts, OutputPart *part) {
+    const ModelPart *like = find_part(parts, part);
+    if (part->n_tensors > 0 || like == NULL)
+        return part->n_tensors > 0;
+    if (like->has_weights && is_apart(parts, part)) {
+        part->carried = like;
+        part->n_files = like->n_files;
+    }
+    return !like->has_weights || part->carried != NULL;
+}
+
 static void drop_empty(OutputParts *parts) {
     size_t kept = 1;
-    for (size_t i = 1; i < parts->items.count; i++) {
-        OutputPart *part = &parts->items.items[i];
-        if (part->n_tensors > 0 || !holds_weights(parts, part))
-            parts->items.items[kept++] = *part;
-    }
+    for (size_t i = 1; i < parts->items.count; i++)
+        if (stays(parts, &parts->items.items[i]))
+            parts->items.items[kept++] = parts->items.items[i];
     parts->items.count = kept;
 }
 
@@ -143,16 +202,15 @@ static Text main_dtype(const OutputParts *parts, uint32_t part, const OutputTens
     return most == DTYPE_NONE ? TEXT("") : dtype_info[most].torch_name;
 }
 
-/* The rows of the first tensor that has others than in the input, and differs in nothing else. */
-static void find_rows(const OutputParts *parts, SideFiles *files, const OutputTensor *tensors,
+/* The rows of the part's first tensor that has others than in the input. */
+static void find_rows(const OutputParts *parts, uint32_t part, const OutputTensor *tensors,
                       size_t n) {
+    SideFiles *files = &parts->items.items[part].side_files;
     for (size_t i = 0; i < n && parts->like != NULL && files->rows == files->rows_now; i++) {
-        const Tensor *old = model_find(parts->like, tensors[i].name);
-        Shape shape = tensors[i].shape;
-        if (old == NULL || old->shape.rank == 0 || shape.rank != old->shape.rank)
-            continue;
-        shape.dims[0] = old->shape.dims[0];
-        if (!shape_equal(&shape, &old->shape))
+        const Tensor *old = output_parts_of(parts, &tensors[i]) == part
+                                ? find_like(parts->like, tensors[i].name)
+                                : NULL;
+        if (old == NULL || !has_other_rows(old, &tensors[i]))
             continue;
         files->rows = old->shape.dims[0];
         files->rows_now = tensors[i].shape.dims[0];
@@ -164,11 +222,13 @@ static bool find_side_files(OutputParts *parts, const OutputTensor *tensors, siz
     for (uint32_t i = 0; i < parts->items.count; i++) {
         SideFiles *files = &parts->items.items[i].side_files;
         files->dtype = main_dtype(parts, i, tensors, n_tensors);
-        find_rows(parts, files, tensors, n_tensors);
+        find_rows(parts, i, tensors, n_tensors);
         Refusal inner = *refusal;
         inner.path = files->folder;
         if (!side_files_find(files, &inner))
             return false;
+        if (files->rows != files->rows_now)
+            side_files_warn_rows(files, &inner);
     }
     return true;
 }
@@ -176,7 +236,7 @@ static bool find_side_files(OutputParts *parts, const OutputTensor *tensors, siz
 bool output_parts_choose(OutputParts *parts, Text folder, const OutputTensor *tensors,
                          size_t n_tensors, const Model *const *inputs, size_t n_inputs,
                          const Refusal *refusal) {
-    parts->like = output_parts_like(inputs, n_inputs);
+    parts->like = output_parts_like(inputs, n_inputs, tensors, n_tensors);
     bool is_like = parts->like != NULL;
     add_part(parts, folder, TEXT(""), is_like ? parts->like->stem : TEXT(""),
              is_like ? parts->like->folder : TEXT(""));
@@ -189,6 +249,9 @@ bool output_parts_choose(OutputParts *parts, Text folder, const OutputTensor *te
 }
 
 void output_parts_free(OutputParts *parts) {
+    for (size_t i = 0; i < parts->gone.count; i++)
+        vector_free(&parts->gone.items[i].old);
+    vector_free(&parts->gone);
     for (size_t i = 0; i < parts->items.count; i++) {
         vector_free(&parts->items.items[i].old);
         side_files_free(&parts->items.items[i].side_files);
@@ -243,127 +306,69 @@ bool output_parts_synchronise(const OutputParts *parts, const Refusal *refusal) 
     const OutputPart *root = &parts->items.items[0];
     for (size_t i = 0; i < parts->items.count && done; i++)
         done = staged_synchronise(parts->items.items[i].folder, refusal);
+    for (size_t i = 0; i < parts->gone.count && done; i++)
+        done = staged_synchronise(parts->gone.items[i].folder, refusal);
     return done && (root->made == NULL || staged_synchronise(path_folder(root->folder), refusal));
 }
 
-/* ---- the model that was there ---- */
-
-static bool is_input(const char *path, const WriterOptions *options) {
-    for (size_t i = 0; i < options->n_inputs; i++)
-        if (model_is_file(options->inputs[i], path))
-            return true;
-    return false;
-}
-
-static bool is_whole(const OutputPart *part, Text name) {
-    return text_ends(name, TEXT(".safetensors")) &&
-           name.size == part->stem.size + sizeof ".safetensors" - 1;
-}
-
-/* Whether it is the one file that the new one takes the place of. */
-static bool is_renamed_over(const OutputPart *part, Text name) {
-    return part->n_files == 1 && is_whole(part, name);
-}
-
-/* What goes only if that is said. */
-static bool check_old(const OutputPart *part, Text name, const char *path,
-                      const WriterOptions *options, const Refusal *refusal) {
-    if (shards_names_variant(name, part->stem))
-        return refuse(refusal,
-                      "holds '%s', a variant of an older model; --force replaces all of them",
-                      show(name).text);
-    return is_renamed_over(part, name) || !is_input(path, options) ||
-           refuse(refusal,
-                  "holds '%s', an input of this run; --force replaces the model there when all is "
-                  "done",
-                  show(name).text);
-}
-
-static bool find_old(OutputParts *parts, OutputPart *part, const WriterOptions *options,
-                     const Refusal *refusal) {
-    Names old = {.arena = parts->arena};
-    bool found = shards_list(&old, part->folder, part->stem);
-    for (size_t i = 0; i < old.count && found; i++) {
-        Text path = path_join(parts->arena, part->folder, old.texts[i]);
-        found = options->force || check_old(part, old.texts[i], path.data, options, refusal);
-        vector_push(&part->old, path);
-    }
-    names_free(&old);
-    return found;
-}
-
-/* The index of a pipeline, which goes before anything else does. */
-static bool find_old_pipeline(OutputParts *parts, const WriterOptions *options,
-                              const Refusal *refusal) {
-    OutputPart *root = &parts->items.items[0];
-    Text path = path_join(parts->arena, root->folder, text_from(parts_index));
-    struct stat status;
-    if (stat(path.data, &status) != 0)
-        return true;
-    if (!parts->is_pipeline && !options->force)
-        return refuse(refusal,
-                      "holds a pipeline ('%s'), and the result is none; --force replaces it",
-                      parts_index);
-    vector_push(&root->old, path);
-    return true;
-}
-
-bool output_parts_find_old(OutputParts *parts, const WriterOptions *options,
-                           const Refusal *refusal) {
-    if (!find_old_pipeline(parts, options, refusal))
-        return false;
-    for (size_t i = parts->is_pipeline; i < parts->items.count; i++) {
-        OutputPart *part = &parts->items.items[i];
-        Refusal inner = *refusal;
-        if (i > 0)
-            inner.path = part->folder;
-        if (part->n_tensors + !parts->is_pipeline > 0 && !find_old(parts, part, options, &inner))
-            return false;
-    }
-    return true;
-}
-
-static bool is_index(Text name) {
-    return text_ends(name, TEXT(".json"));
-}
-
-/* Not what the new file takes the place of, where nothing beside it changes: that is one step. */
-static bool is_hidden_first(const OutputPart *part, Text name) {
-    return is_index(name) ||
-           (is_whole(part, name) && !(is_renamed_over(part, name) && part->staged.count == 0));
-}
-
-static bool remove_if(const OutputPart *part, bool (*chosen)(const OutputPart *part, Text name),
-                      const Refusal *refusal) {
-    for (size_t i = 0; i < part->old.count; i++)
-        if (chosen(part, path_name(part->old.items[i])) && unlink(part->old.items[i].data) != 0 &&
-            errno != ENOENT)
-            return refuse_errno(refusal, "can't be replaced", errno);
-    return true;
-}
-
-static bool is_shard(const OutputPart *part, Text name) {
-    return !is_index(name) && !is_whole(part, name);
-}
-
-bool output_parts_hide_old(OutputParts *parts, const Refusal *refusal) {
-    for (size_t i = 0; i < parts->items.count; i++) {
-        if (!remove_if(&parts->items.items[i], is_hidden_first, refusal))
-            return false;
-        if (parts->items.items[i].made != NULL)
-            temporary_keep_folder(parts->items.items[i].made);
-    }
-    return true;
-}
-
-bool output_parts_remove_old(const OutputParts *parts, const Refusal *refusal) {
-    for (size_t i = 0; i < parts->items.count; i++)
-        if (!remove_if(&parts->items.items[i], is_shard, refusal))
-            return false;
-    return true;
-}
-
 /* ---- beside the weights ---- */
+
+Text output_part_file(Arena *arena, const OutputPart *part, uint32_t number) {
+    return part->n_files == 1 ? text_format(arena, "%.*s.safetensors", TEXT_ARG(part->stem))
+                              : text_format(arena, "%.*s-%05u-of-%05u.safetensors",
+                                            TEXT_ARG(part->stem), number, part->n_files);
+}
+
+Text output_part_index(Arena *arena, const OutputPart *part) {
+    return path_join(arena, part->folder,
+                     text_format(arena, "%.*s.safetensors.index.json", TEXT_ARG(part->stem)));
+}
+
+/* What a file of the carried part is called now. */
+static Text carried_name(Arena *arena, const OutputPart *part, Text name) {
+    for (uint32_t i = 0; i < part->n_files; i++)
+        if (text_equal(path_name(part->carried->files[i]), name))
+            return output_part_file(arena, part, i + 1);
+    return name;
+}
+
+/* The index of a carried part, whose files may have lost the name of a variant. */
+static bool stage_carried_index(const OutputParts *parts, const OutputPart *part, bool no_sync,
+                                StagedFiles *indexes, const Refusal *refusal) {
+    Refusal source = *refusal;
+    source.path = part->carried->index;
+    json_t *root = json_file_load(parts->arena, FILE_TEXT_LIMIT, "index of shards", &source);
+    const char *tensor;
+    json_t *name;
+    json_object_foreach(json_object_get(root, "weight_map"), tensor, name) {
+        Text now = carried_name(parts->arena, part, text_from(json_string_value(name)));
+        json_string_setn(name, now.data, now.size);
+    }
+    char *dumped = root == NULL ? NULL : json_dumps(root, JSON_INDENT(2));
+    bool staged =
+        dumped != NULL && staged_add(indexes, output_part_index(parts->arena, part),
+                                     text_format(parts->arena, "%s\n", dumped), no_sync, refusal);
+    free(dumped);
+    json_decref(root);
+    return staged;
+}
+
+bool output_parts_stage_carried(OutputParts *parts, bool no_sync, StagedFiles *indexes,
+                                const Refusal *refusal) {
+    for (size_t i = 1; i < parts->items.count; i++) {
+        OutputPart *part = &parts->items.items[i];
+        for (uint32_t file = 0; part->carried != NULL && file < part->n_files; file++) {
+            Text name = output_part_file(parts->arena, part, file + 1);
+            if (!staged_copy(&part->staged, path_join(parts->arena, part->folder, name),
+                             part->carried->files[file], no_sync, refusal))
+                return false;
+        }
+        if (part->carried != NULL && part->n_files > 1 && part->carried->index.size > 0 &&
+            !stage_carried_index(parts, part, no_sync, indexes, refusal))
+            return false;
+    }
+    return true;
+}
 
 bool output_parts_stage_side_files(OutputParts *parts, bool no_sync, const Refusal *refusal) {
     for (size_t i = 0; i < parts->items.count; i++) {
@@ -382,7 +387,7 @@ bool output_parts_put_side_files(OutputParts *parts, const Refusal *refusal) {
 }
 
 static bool is_there(const void *context, Text name) {
-    return has_part(context, name);
+    return output_parts_have(context, name);
 }
 
 bool output_parts_stage_index(const OutputParts *parts, bool no_sync, StagedFiles *staged,

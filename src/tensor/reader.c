@@ -368,6 +368,13 @@ static bool add_shards(struct ModelFiles *files, Model *model, const Refusal *re
     return added && add_settings(files, refusal);
 }
 
+static const Text *copy_texts(Arena *arena, const Names *names) {
+    Text *texts = arena_array(arena, Text, names->count + 1);
+    for (size_t i = 0; i < names->count; i++)
+        texts[i] = names->texts[i];
+    return texts;
+}
+
 static bool add_part(struct ModelFiles *files, ModelPart *part, Text pipeline, Text variant,
                      const Refusal *refusal) {
     if (!part->has_weights)
@@ -381,6 +388,9 @@ static bool add_part(struct ModelFiles *files, ModelPart *part, Text pipeline, T
     bool added = shards_find_part(&shards, part->folder, variant, &inner) &&
                  add_files(files, &shards, &inner);
     part->stem = shards.stem;
+    part->index = shards.index;
+    part->n_files = (uint32_t)shards.files.count;
+    part->files = copy_texts(&files->arena, &shards.files);
     shards_free(&shards);
     return added;
 }

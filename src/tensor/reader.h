@@ -34,7 +34,10 @@ typedef struct MetadataEntry {
 typedef struct ModelPart {
     Text name;
     Text folder;
-    Text stem;        /* of its files: `diffusion_pytorch_model` */
+    Text stem;         /* of its files: `diffusion_pytorch_model` */
+    Text index;        /* path of what names them, if anything does */
+    const Text *files; /* their paths */
+    uint32_t n_files;
     bool has_weights; /* or it is a tokenizer, a scheduler */
 } ModelPart;
 

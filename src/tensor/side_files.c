@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What transformers and diffusers write beside weights, and what tells under which terms they are
- * published. Anything else in the folder may have nothing to do with the model. */
-static const char *const patterns[] = {
+/* What transformers and diffusers write beside weights, and read again; and what tells under which
+ * terms they are published. Anything else in the folder may have nothing to do with the model. */
+static const char *const loaded[] = {
     "config.json",
     "generation_config.json",
     "preprocessor_config.json",
@@ -27,20 +27,26 @@ static const char *const patterns[] = {
     "spiece.model",
     "sentencepiece*.model",
     "chat_template*",
-    "LICENSE*",
-    "LICENCE*",
-    "NOTICE*",
 };
+static const char *const terms[] = {"LICENSE*", "LICENCE*", "NOTICE*"};
 
 void side_files_free(SideFiles *files) {
     vector_free(&files->names);
 }
 
-static bool is_side_file(Text name) {
-    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+static bool matches(Text name, const char *const *patterns, size_t n) {
+    for (size_t i = 0; i < n; i++)
         if (glob_matches(text_from(patterns[i]), name))
             return true;
     return false;
+}
+
+static bool is_loaded(Text name) {
+    return matches(name, loaded, sizeof loaded / sizeof *loaded);
+}
+
+static bool is_side_file(Text name) {
+    return is_loaded(name) || matches(name, terms, sizeof terms / sizeof *terms);
 }
 
 static int compare_names(const void *a, const void *b) {
@@ -158,6 +164,55 @@ static void with_rows(const SideFiles *files, Text text, Builder *out) {
         kept = at + rows.size;
     }
     builder_add(out, (Text){text.data + kept, text.size - kept});
+}
+
+/* Whether the config of the folder says that it has these rows. */
+static bool counts_rows(const SideFiles *files) {
+    Text text, rows = text_format(files->arena, "%" PRIu64, files->rows);
+    int error;
+    bool counts = false;
+    Text path = path_join(files->arena, files->folder, TEXT("config.json"));
+    if (file_read(files->arena, path, FILE_TEXT_LIMIT, &text, &error))
+        for (size_t i = 0; i < text.size && !counts; i++)
+            counts = find_rows(text, i, rows) > 0;
+    return counts;
+}
+
+void side_files_warn_rows(const SideFiles *files, const Refusal *refusal) {
+    bool has_tokenizer = false;
+    for (size_t i = 0; i < files->names.count; i++)
+        has_tokenizer |= text_starts(files->names.items[i], TEXT("tokenizer"));
+    if (!has_tokenizer || !counts_rows(files))
+        return;
+    diag_warning(refusal->diags, refusal->span,
+                 "the tokenizer is that of '%s', for %" PRIu64
+                 " tokens, and the result has %" PRIu64 ": no input that is a folder has as many",
+                 show_path(files->folder).text, files->rows, files->rows_now);
+}
+
+static bool has_name(const SideFiles *files, Text name) {
+    for (size_t i = 0; i < files->names.count; i++)
+        if (text_equal(files->names.items[i], name))
+            return true;
+    return false;
+}
+
+void side_files_warn_stale(const SideFiles *files, Text folder, const Refusal *refusal) {
+    SideFiles there = {.arena = files->arena, .folder = folder};
+    Builder stale = {0};
+    bool listed = files->folder.size > 0 && list_names(&there, refusal);
+    for (size_t i = 0; i < there.names.count && listed; i++) {
+        if (!is_loaded(there.names.items[i]) || has_name(files, there.names.items[i]))
+            continue;
+        builder_add(&stale, stale.size > 0 ? TEXT(", ") : TEXT(""));
+        builder_printable(&stale, there.names.items[i]);
+    }
+    if (stale.size > 0)
+        diag_warning(refusal->diags, refusal->span,
+                     "%s: loaders will find what was there before and '%s' has not: %s",
+                     show_path(folder).text, show_path(files->folder).text, stale.data);
+    builder_free(&stale);
+    side_files_free(&there);
 }
 
 /* A config says what the result is; all other files stay as they are. */

@@ -19,6 +19,10 @@ typedef struct SideFiles {
 
 /* Finds those of the folder; an empty one has none. False after a message. */
 bool side_files_find(SideFiles *files, const Refusal *refusal);
+/* Says that the folder has a tokenizer for another number of tokens than the result has. */
+void side_files_warn_rows(const SideFiles *files, const Refusal *refusal);
+/* Says which files of an older model a loader would find beside the new one in FOLDER. */
+void side_files_warn_stale(const SideFiles *files, Text folder, const Refusal *refusal);
 /* Writes copies of those for FOLDER that it does not hold already, byte for byte; a config says
  * of which dtype the weights are, how many tokens there are, and whether weights are tied. */
 bool side_files_stage(const SideFiles *files, Text folder, bool no_sync, StagedFiles *staged,

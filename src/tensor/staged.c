@@ -14,16 +14,43 @@ static bool synchronise(int file) {
     return result == 0;
 }
 
-bool staged_add(StagedFiles *files, Text path, Text content, bool no_sync, const Refusal *refusal) {
-    Refusal inner = *refusal;
-    inner.path = path;
+/* A new temporary file for PATH, under which REFUSAL complains from now on. */
+static Temporary *stage(StagedFiles *files, Text path, Refusal *refusal) {
+    refusal->path = path;
     Temporary *temporary = temporary_open(path, 0666);
     if (temporary == NULL)
-        return refuse_errno(&inner, "can't be written", errno);
-    vector_push(files, ((StagedFile){temporary, path}));
-    return (file_write_at(temporary->file, content.data, content.size, 0) &&
-            (no_sync || synchronise(temporary->file))) ||
-           refuse_errno(&inner, "can't be written", errno);
+        refuse_errno(refusal, "can't be written", errno);
+    else
+        vector_push(files, ((StagedFile){temporary, path}));
+    return temporary;
+}
+
+static bool finish(const Temporary *temporary, bool written, bool no_sync, const Refusal *refusal) {
+    return (written && (no_sync || synchronise(temporary->file))) ||
+           refuse_errno(refusal, "can't be written", errno);
+}
+
+bool staged_add(StagedFiles *files, Text path, Text content, bool no_sync, const Refusal *refusal) {
+    Refusal inner = *refusal;
+    Temporary *temporary = stage(files, path, &inner);
+    return temporary != NULL &&
+           finish(temporary, file_write_at(temporary->file, content.data, content.size, 0), no_sync,
+                  &inner);
+}
+
+bool staged_copy(StagedFiles *files, Text path, Text from, bool no_sync, const Refusal *refusal) {
+    Refusal inner = *refusal, source = *refusal;
+    source.path = from;
+    struct stat status;
+    int file = file_open_regular(from.data, &status);
+    if (file < 0)
+        return errno == 0 ? refuse_kind(&source, status.st_mode)
+                          : refuse_errno(&source, "can't be opened", errno);
+    Temporary *temporary = stage(files, path, &inner);
+    bool done =
+        temporary != NULL && finish(temporary, file_copy(file, temporary->file), no_sync, &inner);
+    close(file);
+    return done;
 }
 
 bool staged_rename(StagedFiles *files, const Refusal *refusal) {
