@@ -53,10 +53,13 @@ workloads() {
     workload truncate_rank    block 2 -   - 'm1 + truncate_rank(m2 - m1, rank = 16)'
 }
 
-# One singular value decomposition for each matrix, by LAPACK: what rotations are compared to.
+# One singular value decomposition for each matrix that rotation has, by LAPACK: what rotations are compared to.
 decompositions() {
+    echo 'def matrix_shape(a) ='
+    echo '    if a.rank == 4 and a.shape[2] * a.shape[3] != 1 then [a.shape[0] * a.shape[1], a.shape[2] * a.shape[3]]'
+    echo '    else [a.shape[0], numel(a) / a.shape[0]]'
     echo 'method decomposed(a: weight, b: weight) -> weight {'
-    echo '    if a.rank < 2 then a + b else a + svd(reshape(b, [a.shape[0], numel(b) / a.shape[0]]))[1][0]'
+    echo '    if a.rank < 2 then a + b else a + svd(reshape(b, matrix_shape(a)))[1][0]'
     echo '}'
     echo 'decomposed(m1, m2)'
 }
