@@ -450,6 +450,71 @@ START_TEST(a_head_that_is_lost_is_named) {
 }
 END_TEST
 
+/* A file with that header and values of f32. */
+static void write_matrices(const char *name, const char *header, const float *values, size_t n) {
+    unsigned char bytes[1024] = {0};
+    size_t size = (strlen(header) + 7) / 8 * 8;
+    memset(bytes + 8, ' ', size);
+    memcpy(bytes, &(uint64_t){size}, 8);
+    memcpy(bytes + 8, header, strlen(header));
+    memcpy(bytes + 8 + size, values, n * sizeof *values);
+    write_file(folder, name, bytes, 8 + size + n * sizeof *values);
+}
+
+/* A tied model, and a network that PEFT trained for what is called MODULE there. */
+static void make_tied_network(const char *module) {
+    expect_script("rm -rf t n && mkdir t n", 0, "", "");
+    write_text(folder, "t/config.json", "{\"tie_word_embeddings\": true}");
+    write_text(folder, "n/adapter_config.json", "{\"r\": 1, \"lora_alpha\": 3}");
+    write_matrices(
+        "t/model.safetensors",
+        "{\"model.embed_tokens.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],"
+        "\"data_offsets\":[0,16]},\"model.norm.weight\":{\"dtype\":\"F32\",\"shape\":[2],"
+        "\"data_offsets\":[16,24]}}",
+        (float[]){1, 2, 3, 4, 7, 8}, 6);
+    char *header;
+    ck_assert_int_gt(
+        asprintf(&header,
+                 "{\"base_model.model.%s.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],"
+                 "\"data_offsets\":[0,8]},\"base_model.model.%s.lora_B.weight\":{\"dtype\":\"F32\","
+                 "\"shape\":[2,1],\"data_offsets\":[8,16]}}",
+                 module, module),
+        0);
+    write_matrices("n/adapter_model.safetensors", header, (float[]){1, 2, 10, 20}, 4);
+    free(header);
+}
+
+/* (1, 2, 3, 4) and three times the product of (10, 20) and (1, 2). */
+START_TEST(a_network_for_a_tied_head_unties_it) {
+    make_tied_network("lm_head");
+    write_text(folder, "plan.mecha", "apply(model(\"t\"), model(\"n\"))\n");
+    expect_script("\"$MECHA\" run -q --metadata none plan.mecha -o out/ && cat out/config.json && "
+                  "\"$MECHA\" info out --keys '*' | grep '\\[' && "
+                  "tail -c 40 out/model.safetensors | od -A n -w40 -t f4 | tr -s ' '",
+                  0,
+                  "{\"tie_word_embeddings\": false}"
+                  "  model.embed_tokens.weight  f32 [2, 2]\n"
+                  "  model.norm.weight  f32 [2]\n"
+                  "  lm_head.weight  f32 [2, 2]\n"
+                  " 1 2 3 4 7 8 31 62 63 124\n",
+                  "");
+    write_text(folder, "plan.mecha",
+               "t = model(\"t\")\nsave apply(t, model(\"n\")) to \"a/\"\nsave t to \"b/\"\n");
+    expect_script(
+        "\"$MECHA\" run -q plan.mecha && cat b/config.json && \"$MECHA\" info b | head -1", 0,
+        "{\"tie_word_embeddings\": true}b: 2 tensors, 24 B\n", "");
+}
+END_TEST
+
+START_TEST(a_network_for_tied_embeddings_leaves_them_tied) {
+    make_tied_network("model.embed_tokens");
+    write_text(folder, "plan.mecha", "apply(model(\"t\"), model(\"n\"))\n");
+    expect_script("\"$MECHA\" run -q --metadata none plan.mecha -o out/ && cat out/config.json && "
+                  "tail -c 24 out/model.safetensors | od -A n -w24 -t f4 | tr -s ' '",
+                  0, "{\"tie_word_embeddings\": true} 31 62 63 124 7 8\n", "");
+}
+END_TEST
+
 START_TEST(a_config_has_the_size_of_the_vocabulary) {
     expect_script("mkdir few many", 0, "", "");
     write_tensors("few/model.safetensors", (TestTensor){"embed", 2, 1}, (TestTensor){"norm", 2, 1});
@@ -491,6 +556,8 @@ Suite *folders_suite(void) {
     tcase_add_test(tests, embeddings_are_a_tied_head);
     tcase_add_test(tests, tied_models_stay_tied);
     tcase_add_test(tests, a_head_that_is_lost_is_named);
+    tcase_add_test(tests, a_network_for_a_tied_head_unties_it);
+    tcase_add_test(tests, a_network_for_tied_embeddings_leaves_them_tied);
     tcase_add_test(tests, a_config_has_the_size_of_the_vocabulary);
     suite_add_tcase(suite, tests);
     return suite;

@@ -66,6 +66,7 @@ static void collect_keys(Arena *arena, Solved *solved) {
     for (NodeId id = 0; id < graph_count(solved->recipe->graph); id++)
         if (solved->reached[id])
             add_node_keys(solved, id);
+    tied_add_heads(solved);
     for (uint32_t i = 0; i < solved->n_domains; i++) {
         Domain *domain = &solved->domains[i];
         if (domain->config != NULL) {

@@ -64,7 +64,9 @@ void keys_warn_losses(KeySolver *solvers, Solved *solved, const SetId *sets);
 /* Looks for keys of networks that no output is made of. SETS: by node. */
 void keys_check_networks(KeySolver *solvers, Solved *solved, const SetId *sets);
 
-/* Tied weights (tied.c): finds heads, and the models whose embeddings stand for them. */
+/* Tied weights (tied.c): enters heads that only networks name. */
+void tied_add_heads(Solved *solved);
+/* Finds heads, and the models whose embeddings stand for them. */
 void tied_find(Arena *arena, Solved *solved);
 /* The keys of a model, with its head. */
 SetId tied_keys(KeySolver *solver, NodeId id, SetId set);

@@ -1,7 +1,8 @@
 /* Tied weights: a language model whose head is its embeddings, and so no tensor of its file.
  *
- * Where such a model meets one that has a head, its embeddings are its head; a result of tied
- * models alone has none. */
+ * Where such a model meets one that has a head, or a network that changes the head, its embeddings
+ * are its head; a result of tied models alone has none. */
+#include "solve/conversion.h"
 #include "solve/keys.h"
 
 /* The rows of the library's list. */
@@ -10,11 +11,57 @@ static const Ast *read_pairs(const Solved *solved) {
         ->syntax->a;
 }
 
+/* Whether the models of a network's domain have something for the weight KEY. */
+static bool has_network_for(const Solved *solved, uint32_t domain, Text key) {
+    const Config *config = solved->domains[domain].config;
+    NetworkName name;
+    for (NodeId id = 0; id < graph_count(solved->recipe->graph); id++) {
+        const Model *model = solved->domain_of[id] == domain ? solved->models[id] : NULL;
+        for (uint32_t i = 0; model != NULL && i < model->n_tensors; i++)
+            if (config_network_name(config, model->tensors[i].name, &name) &&
+                text_starts(key, name.module) &&
+                text_equal((Text){key.data + name.module.size, key.size - name.module.size},
+                           TEXT(".weight")))
+                return true;
+    }
+    return false;
+}
+
+static bool names_key(const Domain *domain, const Ast *key) {
+    return names_find(&domain->index, key->text) != INDEX_NONE;
+}
+
+/* For the operand of a conversion into a domain. */
+static void add_head(const Solved *solved, Domain *domain, uint32_t operand) {
+    const Ast *pairs = read_pairs(solved);
+    const Config *config = solved->domains[operand].config;
+    if (config == NULL || !config_is_network(config))
+        return;
+    for (uint32_t i = 0; i < pairs->n_items; i++) {
+        const Ast *pair = pairs->items[i];
+        if (!names_key(domain, pair->items[0]) && names_key(domain, pair->items[1]) &&
+            has_network_for(solved, operand, pair->items[0]->text))
+            names_add(&domain->index, pair->items[0]->text);
+    }
+}
+
+void tied_add_heads(Solved *solved) {
+    const Graph *graph = solved->recipe->graph;
+    for (NodeId id = 0; id < graph_count(graph); id++) {
+        const Node *node = graph_node(graph, id);
+        Domain *domain = &solved->domains[solved->domain_of[id]];
+        bool converts = solved->reached[id] && node->kind == NODE_CALL &&
+                        node->method->rules != NULL && domain->config == NULL;
+        for (uint32_t i = 0; converts && i < node->n_operands; i++)
+            add_head(solved, domain, solved->domain_of[graph_operands(graph, id)[i]]);
+    }
+}
+
 static const Ast *find_pair(const Solved *solved, const Domain *domain) {
     const Ast *pairs = read_pairs(solved);
     for (uint32_t i = 0; i < pairs->n_items; i++)
-        if (names_find(&domain->index, pairs->items[i]->items[0]->text) != INDEX_NONE &&
-            names_find(&domain->index, pairs->items[i]->items[1]->text) != INDEX_NONE)
+        if (names_key(domain, pairs->items[i]->items[0]) &&
+            names_key(domain, pairs->items[i]->items[1]))
             return pairs->items[i];
     return NULL;
 }
@@ -66,6 +113,12 @@ const Tensor *tied_tensor(const Solved *solved, NodeId node, Text key) {
 
 /* ---- outputs ---- */
 
+/* Whether a network changes the head, which then is no longer what the embeddings are. */
+static bool changes_head(const Solved *solved, const Domain *domain, NodeId id) {
+    const ConversionRule **rules = solved->conversions[id].rules;
+    return rules != NULL && rules[domain_key(domain, domain->head)] != NULL;
+}
+
 /* Whether a dict names the head. */
 static bool names_head(const Domain *domain, const Node *node) {
     for (uint32_t i = 0; node->kind == NODE_MAP && i < node->n_operands; i++)
@@ -85,7 +138,8 @@ static TiedModel find_models(KeySolver *solver, NodeId node, NodeId *lacking, No
         if (!reached[id] || solved->domain_of[id] != solved->domain_of[node])
             continue;
         const Node *made = graph_node(solver->graph, id);
-        any.has_head |= solved->tied[id].has_head || names_head(solver->domain, made);
+        any.has_head |= solved->tied[id].has_head || names_head(solver->domain, made) ||
+                        changes_head(solved, solver->domain, id);
         any.is_tied |= solved->tied[id].is_tied;
         any.selects |= made->kind == NODE_KEEP;
         if (solved->tied[id].lacks_head)
