@@ -69,43 +69,66 @@ static bool differ_in_rows_alone(Shape a, Shape b) {
 }
 
 /* The factors of networks have other rows where their ranks differ, and none that are tokens. */
-static bool has_tokens(const Lower *lower, const Leaf *leaf) {
-    const Config *config = lower->solved->domains[lower->solved->domain_of[leaf->node]].config;
+static bool has_tokens(const Lower *lower, NodeId node) {
+    const Config *config = lower->solved->domains[lower->solved->domain_of[node]].config;
     return config == NULL || !config_is_network(config);
 }
 
-/* The models' own tensors under the key, of what reaches the call; 0 where some of them differ in
- * more than their rows, or none do. */
-static uint32_t find_unequal(const Lower *lower, const Leaf **found) {
-    const bool *reached = reached_by_call(lower);
+/* A model's own tensor under the key at hand. */
+typedef struct Rows {
+    NodeId node;
+    const Tensor *tensor;
+} Rows;
+
+/* The models of whatever is made of the call at hand have what it has, too: they will meet. */
+static unsigned char *reached_by_users(const Lower *lower) {
+    const Recipe *recipe = lower->solved->recipe;
+    uint32_t n = graph_count(recipe->graph);
+    unsigned char *reached = arena_array(lower->arena, unsigned char, n + 1);
+    for (uint32_t i = 0; i < recipe->n_outputs; i++) {
+        NodeId root = recipe->outputs[i].node;
+        unsigned char *by_output = arena_array(lower->arena, unsigned char, n + 1);
+        graph_reach(recipe->graph, &root, 1, by_output);
+        for (NodeId id = 0; id < n && by_output[lower->call]; id++)
+            reached[id] |= by_output[id];
+    }
+    return reached;
+}
+
+/* The models' own tensors under the key; 0 where some of them differ in more than their rows, or
+ * none do. */
+static uint32_t find_unequal(const Lower *lower, Rows *found) {
+    const Solved *solved = lower->solved;
+    const unsigned char *reached = reached_by_users(lower);
     uint32_t n = 0;
     bool unequal = false;
-    for (uint32_t i = 0; i < lower->leaves->count; i++) {
-        const Leaf *leaf = &lower->leaves->items[i];
-        if (!reached[i] || leaf->tensor->is_scale || !text_equal(leaf->key, lower->key))
+    for (NodeId id = 0; id < graph_count(solved->recipe->graph); id++) {
+        bool meets = reached[id] && solved->models[id] != NULL &&
+                     solved->domain_of[id] == solved->domain_of[lower->call];
+        const Tensor *tensor = meets ? solved_tensor(solved, id, lower->key) : NULL;
+        if (tensor == NULL || tensor->shape.rank == 0)
             continue;
-        found[n++] = leaf;
-        if (!has_tokens(lower, leaf) ||
-            !differ_in_rows_alone(found[0]->tensor->shape, leaf->tensor->shape))
+        found[n++] = (Rows){id, tensor};
+        if (!has_tokens(lower, id) || !differ_in_rows_alone(found[0].tensor->shape, tensor->shape))
             return 0;
-        unequal |= found[0]->tensor->shape.dims[0] != leaf->tensor->shape.dims[0];
+        unequal |= found[0].tensor->shape.dims[0] != tensor->shape.dims[0];
     }
     return unequal ? n : 0;
 }
 
-static uint64_t rows_of(const Leaf *leaf) {
-    return leaf->tensor->shape.dims[0];
+static uint64_t rows_of(const Rows *rows) {
+    return rows->tensor->shape.dims[0];
 }
 
 /* `common(b, a) for b`: of every model that has other rows than LIKE. */
-static void add_calls(const Lower *lower, Text name, const Leaf *const *found, uint32_t n,
-                      const Leaf *like, Builder *out) {
+static void add_calls(const Lower *lower, Text name, const Rows *found, uint32_t n,
+                      const Rows *like, Builder *out) {
     Text other = model_text(lower, like->node);
     uint32_t shown = 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (rows_of(found[i]) == rows_of(like) || shown == SHAPES_SHOWN)
+        if (rows_of(&found[i]) == rows_of(like) || shown == SHAPES_SHOWN)
             continue;
-        Text model = model_text(lower, found[i]->node);
+        Text model = model_text(lower, found[i].node);
         builder_format(out, "%s%.*s(%.*s, %.*s) in place of %.*s", shown > 0 ? ", " : "",
                        TEXT_ARG(name), TEXT_ARG(model), TEXT_ARG(other), TEXT_ARG(model));
         shown++;
@@ -113,14 +136,15 @@ static void add_calls(const Lower *lower, Text name, const Leaf *const *found, u
 }
 
 Text lower_hint_rows(Lower *lower) {
-    const Leaf **found = arena_array(lower->arena, const Leaf *, lower->leaves->count + 1);
-    uint32_t n = lower->solved->recipe->is_list ? 0 : find_unequal(lower, found);
+    const Recipe *recipe = lower->solved->recipe;
+    Rows *found = arena_array(lower->arena, Rows, graph_count(recipe->graph) + 1);
+    uint32_t n = recipe->is_list || lower->call == NODE_NONE ? 0 : find_unequal(lower, found);
     if (n == 0)
         return TEXT("");
-    const Leaf *least = found[0], *most = found[0];
-    for (uint32_t i = 0; i < n; i++) {
-        least = rows_of(found[i]) < rows_of(least) ? found[i] : least;
-        most = rows_of(found[i]) > rows_of(most) ? found[i] : most;
+    const Rows *least = found, *most = found;
+    for (const Rows *rows = found; rows < found + n; rows++) {
+        least = rows_of(rows) < rows_of(least) ? rows : least;
+        most = rows_of(rows) > rows_of(most) ? rows : most;
     }
     Builder hint = {0};
     builder_add(&hint,
