@@ -100,3 +100,22 @@ bool dtypes_check(Diags *diags, const Solved *solved, Text key, const KeyLeaves 
     arena_free(&scratch);
     return false;
 }
+
+bool dtypes_lose_scale(const KeyLeaves *leaves, DType stored) {
+    bool lose = false;
+    if (stored != DTYPE_F8_E4M3 && stored != DTYPE_F8_E5M2)
+        return false;
+    for (uint32_t i = 0; i < leaves->count; i++)
+        lose |= leaves->items[i].scaled;
+    return lose;
+}
+
+void dtypes_warn_scale(Diags *diags, const RecipeOutput *output, Text key, DType stored) {
+    Arena scratch = {0};
+    diag_warning(diags, output->dtype_span,
+                 "'%.*s' has a scale in an input, and is written as plain %.*s without one: small "
+                 "values are lost",
+                 TEXT_ARG(text_printable(&scratch, key)), TEXT_ARG(dtype_info[stored].name));
+    diag_hint(diags, "bf16 keeps them");
+    arena_free(&scratch);
+}

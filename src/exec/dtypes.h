@@ -30,4 +30,10 @@ static inline DType dtypes_of_key(const OutputDTypes *dtypes, const int32_t *ent
 bool dtypes_check(Diags *diags, const Solved *solved, Text key, const KeyLeaves *leaves,
                   const PassList *passes);
 
+/* Whether weights that have scales in an input become plain 8-bit floats, which lose much of them.
+ */
+bool dtypes_lose_scale(const KeyLeaves *leaves, DType stored);
+/* Says so of an output, with KEY for an example. */
+void dtypes_warn_scale(Diags *diags, const RecipeOutput *output, Text key, DType stored);
+
 #endif

@@ -63,6 +63,7 @@ struct Schedule {
     VECTOR(KeyTask) keys; /* Task.origin numbers these */
     VECTOR(Excluded) excluded;
     VECTOR(Refuted) refuted;
+    bool *loses_scales;             /* by output: that was said */
     VECTOR(OutputTensor) * tensors; /* by output */
     Output *outputs;
     Arena scratch;    /* while a key is looked at */
@@ -178,6 +179,19 @@ static void optimise_class(Schedule *schedule, Class *class, Program *program,
     class->passes = optimise(schedule->arena, program, specs, n, &options);
 }
 
+static void warn_of_scales(Schedule *schedule, const Class *class, Text key) {
+    const Group *group = &schedule->groups[class->group];
+    for (uint32_t i = 0; i < group->n_outputs; i++) {
+        uint32_t output = group->outputs[i];
+        if (schedule->loses_scales[output] || !class->roots[i].present ||
+            !dtypes_lose_scale(&class->leaves, class->stored[i]))
+            continue;
+        schedule->loses_scales[output] = true;
+        dtypes_warn_scale(schedule->diags, &schedule->solved->recipe->outputs[output], key,
+                          class->stored[i]);
+    }
+}
+
 /* An output that the group's roots of a key leave out: the key is not among the output's. */
 static bool lower_class(Schedule *schedule, Class *class, Text key) {
     const Group *group = &schedule->groups[class->group];
@@ -195,6 +209,7 @@ static bool lower_class(Schedule *schedule, Class *class, Text key) {
     if (ok) {
         optimise_class(schedule, class, program, &lowering);
         ok = dtypes_check(schedule->diags, schedule->solved, key, &class->leaves, class->passes);
+        warn_of_scales(schedule, class, key);
     }
     class->exact = !ok || !class->passes->any_shape;
     program_free(program);
@@ -412,6 +427,7 @@ static void finish_outputs(Schedule *schedule) {
 static bool find_dtypes(Schedule *schedule) {
     const Recipe *recipe = schedule->solved->recipe;
     schedule->dtypes = arena_array(schedule->arena, OutputDTypes, recipe->n_outputs + 1);
+    schedule->loses_scales = arena_array(schedule->arena, bool, recipe->n_outputs + 1);
     bool ok = true;
     for (uint32_t i = 0; i < recipe->n_outputs; i++)
         ok &= dtypes_of_output(schedule->arena, schedule->diags, &recipe->outputs[i],
