@@ -79,7 +79,7 @@ static void read_save_dtype(const Frame *frame, const Ast *option, RecipeOutput 
 
 static void read_save_space(const Frame *frame, const Ast *option, RecipeOutput *output) {
     SpaceSet spaces;
-    language_text(frame, option, &output->space);
+    language_word(frame, option, &output->space);
     output->space_span = option->a->span;
     if (output->space.size > 0 && !text_equal(output->space, TEXT("any")))
         language_space(frame, output->space, option->a->span, &spaces);
@@ -95,7 +95,7 @@ static void read_shard_size(const Frame *frame, const Ast *option, RecipeOutput 
 }
 
 static void read_save_compute(const Frame *frame, const Ast *option, RecipeOutput *output) {
-    language_text(frame, option, &output->compute);
+    language_word(frame, option, &output->compute);
     output->compute_span = option->a->span;
 }
 

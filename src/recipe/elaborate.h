@@ -113,7 +113,8 @@ Item frame_unknown(const Frame *frame, const Ast *ast, const char *what);
 Item elaborate_expression(const Frame *frame, const Ast *ast);
 /* The same where one node is wanted; NODE_NONE after an error. */
 NodeId elaborate_node(const Frame *frame, const Ast *ast);
-/* What an entry of a map is for: a string, a name or a range of names; the grammar knows no other. */
+/* What an entry of a map is for: a string, a name or a range of names; the grammar knows no other.
+ */
 MapEntry elaborate_pattern(const Ast *pattern);
 Item elaborate_name(const Frame *frame, const Ast *ast);
 /* The value of the last statement, if that is an expression. */
@@ -136,6 +137,10 @@ const File *elaborator_file(Elaborator *elaborator, const Definition *definition
 bool language_call(const Frame *frame, const Ast *ast, Text name, Item *out);
 /* A string argument; empty where it is not given or null. */
 bool language_text(const Frame *frame, const Ast *argument, Text *out);
+/* The same of a word, which somebody may have written as a name. */
+bool language_word(const Frame *frame, const Ast *argument, Text *out);
+/* Whether there is a config of that name; false after an error at SPAN. */
+bool language_config(const Frame *frame, Text name, Span span);
 /* The merge space of that name; false after an error. */
 bool language_space(const Frame *frame, Text name, Span span, SpaceSet *spaces);
 /* OPERAND converted to the config of that name, or where LIKE is a node, to that of LIKE. */

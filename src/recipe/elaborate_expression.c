@@ -222,7 +222,10 @@ static Item evaluate_as(const Frame *frame, const Ast *ast) {
     if (operand == NODE_NONE || name == NODE_NONE)
         return poison;
     assert(node_of(frame, name)->kind == NODE_STRING); /* the grammar allows no other */
-    return language_convert(frame, operand, node_of(frame, name)->text, NODE_NONE, ast->span);
+    Text config = node_of(frame, name)->text;
+    return language_config(frame, config, ast->b->span)
+               ? language_convert(frame, operand, config, NODE_NONE, ast->span)
+               : poison;
 }
 
 static Item evaluate_block(const Frame *frame, const Ast *ast) {

@@ -31,6 +31,23 @@ bool language_text(const Frame *frame, const Ast *argument, Text *out) {
     return node->kind == NODE_STRING || node->kind == NODE_NULL;
 }
 
+bool language_word(const Frame *frame, const Ast *argument, Text *out) {
+    bool bare = argument != NULL && argument->a->kind == AST_NAME &&
+                frame_find(frame->environment, argument->a->text) == NULL;
+    if (!bare)
+        return language_text(frame, argument, out);
+    Text name = argument->a->text;
+    *out = TEXT("");
+    diag_error(frame->elaborator->diags, argument->a->span, "unknown name '%.*s'", TEXT_ARG(name));
+    diag_hint(frame->elaborator->diags, "in quotes it is a string: \"%.*s\"", TEXT_ARG(name));
+    return false;
+}
+
+bool language_config(const Frame *frame, Text name, Span span) {
+    const ConfigQuestions *configs = frame->elaborator->options->configs;
+    return configs->is_known(configs->context, name, span);
+}
+
 bool language_space(const Frame *frame, Text name, Span span, SpaceSet *spaces) {
     int space = library_find_space(frame->elaborator->recipe->library, name);
     if (space >= 0) {
@@ -48,10 +65,12 @@ bool language_space(const Frame *frame, Text name, Span span, SpaceSet *spaces) 
 
 /* The arguments of model and literal behind their first: what the keys are of, and the space. */
 static bool read_hints(const Frame *frame, const Ast *ast, Text *config, SpaceSet *spaces) {
+    const Ast *config_argument = call_argument(ast, TEXT("config"), 1);
     const Ast *space_argument = call_argument(ast, TEXT("space"), 2);
     Text space;
-    if (!language_text(frame, call_argument(ast, TEXT("config"), 1), config) ||
-        !language_text(frame, space_argument, &space))
+    if (!language_word(frame, config_argument, config) ||
+        !language_word(frame, space_argument, &space) ||
+        (config->size > 0 && !language_config(frame, *config, config_argument->a->span)))
         return false;
     return space.size == 0 || language_space(frame, space, space_argument->a->span, spaces);
 }
@@ -207,10 +226,12 @@ static Item call_convert(const Frame *frame, const Ast *ast) {
     NodeId operand = elaborate_node(frame, x->a), target = elaborate_node(frame, to->a);
     if (operand == NODE_NONE || target == NODE_NONE)
         return poison;
-    bool named = node_of(frame, target)->kind == NODE_STRING;
-    return named ? language_convert(frame, operand, node_of(frame, target)->text, NODE_NONE,
-                                    ast->span)
-                 : language_convert(frame, operand, TEXT(""), target, ast->span);
+    if (node_of(frame, target)->kind != NODE_STRING)
+        return language_convert(frame, operand, TEXT(""), target, ast->span);
+    Text config = node_of(frame, target)->text;
+    return language_config(frame, config, to->a->span)
+               ? language_convert(frame, operand, config, NODE_NONE, ast->span)
+               : poison;
 }
 
 /* config(x): the name of its config, or null */

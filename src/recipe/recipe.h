@@ -90,6 +90,7 @@ typedef struct ConfigQuestions {
     NodeId (*convert)(void *context, const Recipe *recipe, NodeId operand, Text config, NodeId like,
                       Span span);
     Text (*config)(void *context, const Recipe *recipe, NodeId node);
+    bool (*is_known)(void *context, Text config, Span span); /* or says there that it is not */
     void *context;
 } ConfigQuestions;
 

@@ -335,3 +335,11 @@ Text convert_config(void *context, const Recipe *recipe, NodeId node) {
     const Config *const *candidates = find_candidates(context, recipe, node, false, &n);
     return n > 0 ? candidates[0]->name : TEXT("");
 }
+
+bool convert_is_known(void *context, Text config, Span span) {
+    Configs *configs = sources_configs(((const Converter *)context)->sources);
+    if (configs_has(configs, config))
+        return true;
+    configs_unknown(configs, config, span);
+    return false;
+}

@@ -17,6 +17,9 @@ typedef struct Converter {
 NodeId convert_node(void *context, const Recipe *recipe, NodeId operand, Text config, NodeId like,
                     Span span);
 
+/* Whether there is a config of that name; false after an error at SPAN. */
+bool convert_is_known(void *context, Text config, Span span);
+
 /* The name of a node's config; empty where it has none that is known, or after an error. */
 Text convert_config(void *context, const Recipe *recipe, NodeId node);
 
