@@ -762,3 +762,8 @@ case, delta = halves((12, 8), "lora_up.weight", "lora_down.weight", 3.0)
 for i, part in enumerate("qkv"):
     write_case(folder, f"sd3-split_{part}", "sd3-diffusers", "lora_unet_joint_blocks_2_x_block_attn_qkv",
                f"transformer.transformer_blocks.2.attn.to_{part}.weight", "parts", (case, delta[4 * i : 4 * i + 4]))
+
+# Cells of the tables in docs/networks.md that nothing above is in.
+
+write_peft("peft-oft_convolution_5_terms", NEW, "oft_R.weight", oft_peft((6, 4, 3, 3), 6, terms=5), "encoder.conv_in")
+write_parts("flux-parts_query", "flux-flux", LINEAR1, [1, 1, 1, 4], [SINGLE[0], None, None, None])
