@@ -81,7 +81,7 @@ $(TOOL_NAMES): $(BUILD)/%: $(BUILD)/obj/tools/%.o $(LIB_OBJECTS)
 # (The parameter leaves the last few elements to scalar code: it takes a third off the time to compile.)
 KERNEL_FLAGS := -O3 -fno-trapping-math --param vect-epilogues-nomask=0
 $(BUILD)/obj/src/kernel/base.o:   FLAGS += $(KERNEL_FLAGS)
-$(BUILD)/obj/src/kernel/avx2.o:   FLAGS += $(KERNEL_FLAGS) -mavx2 -mf16c
+$(BUILD)/obj/src/kernel/avx2.o:   FLAGS += $(KERNEL_FLAGS) -mavx2 -mfma -mf16c
 $(BUILD)/obj/src/kernel/avx512.o: FLAGS += $(KERNEL_FLAGS) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mf16c -mprefer-vector-width=512
 
 # Nor is what generators write held to warnings about style.

@@ -4,7 +4,7 @@
  * The same operations in the same order, each rounded as the kernels round it, so the bits are
  * theirs. What has no instruction of its own (transcendental functions, reductions, selections,
  * draws, views that are not contiguous) is left to the kernels, as is all of it in f64 and on CPUs
- * without AVX2 and F16C. */
+ * without AVX2, FMA and F16C. */
 #ifndef EXEC_NATIVE_H
 #define EXEC_NATIVE_H
 

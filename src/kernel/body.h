@@ -20,6 +20,7 @@
 #define with_sign      __builtin_copysignf
 #define square_root    __builtin_sqrtf
 #define power          function_pow_of_floats
+#define fused          __builtin_fmaf
 #else
 #define NAME(name)     name##_f64
 #define real           double
@@ -37,6 +38,7 @@
 #define with_sign      __builtin_copysign
 #define square_root    __builtin_sqrt
 #define power          function_pow
+#define fused          __builtin_fma
 #endif
 
 #define EACH_ELEMENT _Pragma("GCC ivdep")
@@ -618,4 +620,5 @@ static const KernelTable NAME(table) = {
 #undef with_sign
 #undef square_root
 #undef power
+#undef fused
 #undef REAL_BITS

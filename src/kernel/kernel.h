@@ -1,5 +1,6 @@
 /* The streamed primitives: one set of loops, written once in plain C (kernel/body.h) and compiled
- * for several instruction sets. All builds give the same bits: no contraction, sums in fixed lanes.
+ * for several instruction sets. All builds give the same bits: no contraction, sums in fixed lanes,
+ * fused multiplications where they are asked for (kernel/fused.h), with or without an instruction.
  * The one exception is which NaN an operation makes; nothing depends on that, and stores write one
  * NaN for each dtype.
  *
@@ -114,8 +115,8 @@ typedef struct Factors {
     uint64_t columns, inner;
     uint64_t left_steps[2], right_steps[2];
 } Factors;
-/* dst[i] = element first + i of the product, row-major; its terms are added one by one, in order.
- */
+/* dst[i] = element first + i of the product, row-major; its terms are added one by one, in order,
+ * each multiplied and added with one rounding. */
 typedef void ProductLoop(void *dst, const Factors *factors, uint64_t first, size_t n);
 
 /* Masks hold one bit an element: element i is bit i / MASK_WORDS % 32 of word i % MASK_WORDS of

@@ -6,10 +6,10 @@
 
 extern const Kernels kernels_base, kernels_avx2, kernels_avx512;
 
-/* Not every compiler's __builtin_cpu_supports knows this one. */
-static bool has_f16c(void) {
+/* Not every compiler's __builtin_cpu_supports knows F16C. */
+static bool has_fma_and_f16c(void) {
     unsigned a, b, c, d;
-    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_FMA) != 0 && (c & bit_F16C) != 0;
 }
 
 /* Asking takes a virtual machine through its host each time. */
@@ -18,7 +18,7 @@ static bool has_avx2(void) {
     static atomic_int known = UNKNOWN;
     int answer = atomic_load_explicit(&known, memory_order_relaxed);
     if (answer == UNKNOWN)
-        answer = __builtin_cpu_supports("avx2") && has_f16c() ? YES : NO;
+        answer = __builtin_cpu_supports("avx2") && has_fma_and_f16c() ? YES : NO;
     atomic_store_explicit(&known, answer, memory_order_relaxed);
     return answer == YES;
 }
