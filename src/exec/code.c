@@ -5,18 +5,19 @@
 
 /* --- Loads and stores ----------------------------------------------------------------------- */
 
-static void load_product(Work *work, const Access *access, void *dst) {
+static const void *find_product(const Work *work, const Access *access) {
     const Frame *frame = work->frame;
     ProductSource source = {work->table, frame->buffers, work->size};
-    product_load(&work->products[access->index], &source, &frame->pass->products[access->index],
-                 access->offset + work->begin, work->n, access->offset + work->end, dst);
+    return product_find(&work->products[access->index], &source,
+                        &frame->pass->products[access->index], access->offset + work->begin,
+                        work->n, access->offset + work->end);
 }
 
 static void run_load(Work *work, const TileInstr *instr) {
     const Frame *frame = work->frame;
     const Access *access = &frame->pass->accesses[instr->index];
     if (access->kind == PLACE_PRODUCT) {
-        load_product(work, access, work_destination(work, instr));
+        memcpy(work_destination(work, instr), find_product(work, access), work->n * work->size);
         return;
     }
     bool leaf = access->kind == PLACE_LEAF;
@@ -117,6 +118,8 @@ static void *find_place(const Work *work, const TileInstr *instr) {
     }
     if (access->kind == PLACE_BUFFER)
         return (unsigned char *)frame->buffers[access->index] + first * size;
+    if (access->kind == PLACE_PRODUCT)
+        return (void *)(uintptr_t)find_product(work, access);
     const TaskOutput *output = &frame->task->outputs[access->index];
     const OutputTensor *tensor = &frame->plan->outputs[output->output].tensors[output->tensor];
     return block_take(work, instr->index, tensor->offset + first * size, work->n * size);

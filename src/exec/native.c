@@ -49,7 +49,7 @@ static bool is_simple_op(OpCode op) {
 }
 
 static bool is_simple_access(const Access *access) {
-    return access->contiguous && access->kind != PLACE_PRODUCT && access->kind != PLACE_MASK &&
+    return access->contiguous && access->kind != PLACE_MASK &&
            (access->dtype == DTYPE_F16 || access->dtype == DTYPE_BF16 ||
             access->dtype == DTYPE_F32);
 }

@@ -1,7 +1,5 @@
 #include "exec/product.h"
 
-#include <string.h>
-
 /* Of a block: few enough to stay in the second cache, unless rows are so long that few of them fit.
  */
 enum { BLOCK_LEAST = 1 << 16, BLOCK_MOST = 1 << 18, BLOCK_ROWS = 16 };
@@ -36,23 +34,18 @@ static uint64_t smaller(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-uint64_t product_block_elements(const Product *product) {
+uint64_t product_block_elements(const Product *product, uint64_t tile_elements) {
     uint64_t rows = product->columns * BLOCK_ROWS;
-    return rows < BLOCK_LEAST ? BLOCK_LEAST : smaller(rows, BLOCK_MOST);
+    uint64_t wanted = rows < BLOCK_LEAST ? BLOCK_LEAST : smaller(rows, BLOCK_MOST);
+    return (wanted + tile_elements - 1) / tile_elements * tile_elements;
 }
 
-void product_load(ProductBlock *block, const ProductSource *source, const Product *product,
-                  uint64_t begin, size_t n, uint64_t end, void *dst) {
-    unsigned char *to = dst;
+const void *product_find(ProductBlock *block, const ProductSource *source, const Product *product,
+                         uint64_t begin, size_t n, uint64_t end) {
     uint64_t last = begin + n;
-    end = end > last ? end : last;
-    while (begin < last) {
-        if (begin < block->begin || begin >= block->end)
-            fill(block, source, product, begin,
-                 smaller(begin + product_block_elements(product), end));
-        uint64_t part = smaller(block->end, last) - begin;
-        memcpy(to, block->elements + (begin - block->begin) * source->size, part * source->size);
-        to += part * source->size;
-        begin += part;
+    if (n > 0 && (begin < block->begin || last > block->end)) {
+        uint64_t most = begin + block->capacity / n * n;
+        fill(block, source, product, begin, end < last ? last : smaller(most, end));
     }
+    return block->elements + (begin - block->begin) * source->size;
 }

@@ -1,7 +1,8 @@
 /* Matrix products that are made where they are loaded.
  *
  * A thread makes a block of elements at once, ahead of the tiles that load them: several rows
- * together cost less than each by itself. */
+ * together cost less than each by itself. A block begins and ends where tiles do, so that each
+ * finds its elements side by side. */
 #ifndef EXEC_PRODUCT_H
 #define EXEC_PRODUCT_H
 
@@ -9,6 +10,7 @@
 
 typedef struct ProductBlock {
     unsigned char *elements;
+    uint64_t capacity;
     uint64_t begin, end; /* those that are there */
 } ProductBlock;
 
@@ -19,10 +21,12 @@ typedef struct ProductSource {
     size_t size; /* of an element in the compute type */
 } ProductSource;
 
-uint64_t product_block_elements(const Product *product); /* at most */
+/* The capacity of a block for tiles of at most so many elements. */
+uint64_t product_block_elements(const Product *product, uint64_t tile_elements);
 
-/* Loads elements BEGIN .. BEGIN + N; those up to END (which may be less) will be wanted next. */
-void product_load(ProductBlock *block, const ProductSource *source, const Product *product,
-                  uint64_t begin, size_t n, uint64_t end, void *dst);
+/* Where elements BEGIN .. BEGIN + N are; those up to END (which may be less) will be wanted next,
+ * by as many. Good until the next are found. */
+const void *product_find(ProductBlock *block, const ProductSource *source, const Product *product,
+                         uint64_t begin, size_t n, uint64_t end);
 
 #endif

@@ -23,14 +23,14 @@ static unsigned char *place(Work *work, unsigned char *memory, size_t bytes) {
     return at;
 }
 
-static void lay_out_products(Work *work, const Pass *pass, unsigned char *memory) {
+static void lay_out_products(Work *work, const Pass *pass, const Cut *cut, unsigned char *memory) {
     work->products =
         (ProductBlock *)(void *)place(work, memory, pass->n_products * sizeof(ProductBlock));
     for (uint32_t i = 0; i < pass->n_products; i++) {
-        unsigned char *elements =
-            place(work, memory, product_block_elements(&pass->products[i]) * work->size);
+        uint64_t capacity = product_block_elements(&pass->products[i], cut->tile_elements);
+        unsigned char *elements = place(work, memory, capacity * work->size);
         if (memory != NULL)
-            work->products[i] = (ProductBlock){.elements = elements};
+            work->products[i] = (ProductBlock){.elements = elements, .capacity = capacity};
     }
 }
 
@@ -62,7 +62,7 @@ static Work work_lay_out(const Pass *pass, const Cut *cut, Compute compute, unsi
         work.block_size = at_least(BLOCK_BUDGET / n / ALIGNMENT * ALIGNMENT, BLOCK_LEAST);
         work.block_bytes = place(&work, memory, n * work.block_size);
     }
-    lay_out_products(&work, pass, memory);
+    lay_out_products(&work, pass, cut, memory);
     return work;
 }
 
