@@ -122,7 +122,7 @@ check: all $(BUILD)/tests layers index-current tour-current
 
 # The unit and recipe tests; everything else runs under sanitizers in check-long.
 ASAN        := BUILD=build/asan SANITIZE="-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all" CFLAGS="-O1 -g"
-ASAN_SUITES := base diag lexer parse format reader writer badfiles fuzz program fuse recipes whole configs
+ASAN_SUITES := base diag lexer parse format reader writer badfiles fuzz program fuse recipes whole configs settings
 
 # Everything is slower there, and Check's time limits with it.
 check-asan: export CK_TIMEOUT_MULTIPLIER ?= 10

@@ -344,6 +344,8 @@ START_TEST(a_pipeline_has_its_parts) {
         "echo '{' > p/model_index.json", "p",
         "p/model_index.json: is no well-formed list of parts: string or '}' expected near "
         "end of file (line 2)");
+    expect_refused("rm p/model_index.json; mkfifo p/model_index.json", "p",
+                   "p/model_index.json: is a FIFO, no regular file");
 }
 END_TEST
 
@@ -416,6 +418,15 @@ START_TEST(embeddings_are_a_tied_head) {
                  " 6 7\n{\n  \"tie_word_embeddings\": false,\"layers\": 1}", "");
     expect_merge("weighted_sum(model(\"unsaid/model.safetensors\"), model(\"head\"))\n",
                  " 6 7\n{\"tie_word_embeddings\": false}", "");
+}
+END_TEST
+
+START_TEST(a_config_that_is_a_fifo_is_not_waited_for) {
+    make_languages();
+    write_text(folder, "plan.mecha", "weighted_sum(model(\"unsaid\"), model(\"head\"))\n");
+    expect_script("rm unsaid/config.json; mkfifo unsaid/config.json; "
+                  "\"$MECHA\" run -q plan.mecha -o out.safetensors; echo $?",
+                  0, "0\n", "");
 }
 END_TEST
 
@@ -554,6 +565,7 @@ Suite *folders_suite(void) {
     tcase_add_test(tests, a_pipeline_has_its_parts);
     tcase_add_test(tests, what_fits_no_part_is_named);
     tcase_add_test(tests, embeddings_are_a_tied_head);
+    tcase_add_test(tests, a_config_that_is_a_fifo_is_not_waited_for);
     tcase_add_test(tests, tied_models_stay_tied);
     tcase_add_test(tests, a_head_that_is_lost_is_named);
     tcase_add_test(tests, a_network_for_a_tied_head_unties_it);

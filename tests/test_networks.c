@@ -322,7 +322,7 @@ START_TEST(an_adapter_has_its_settings_beside_it) {
         "adapter_config.json is not beside it, at the key "
         "'model.layers.0.self_attn.q_proj.weight'\n"
         "1\n"
-        "plan.mecha:1:34: error: adapter/adapter_config.json: is no JSON object: stri\n"
+        "plan.mecha:1:34: error: adapter/adapter_config.json: is no well-formed file \n"
         "plan.mecha:1:34: error: adapter/adapter_config.json: its pattern '(' in "
         "'alpha_pattern' is not understood\n");
 }

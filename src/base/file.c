@@ -129,11 +129,8 @@ static bool read_all(int file, size_t limit, Builder *builder) {
     return n == 0 && builder->size <= limit;
 }
 
-bool file_read(Arena *arena, Text path, size_t limit, Text *out, int *error) {
-    *error = EINVAL;
-    if (memchr(path.data, '\0', path.size) != NULL)
-        return false;
-    int file = file_open(text_copy(arena, path).data, O_RDONLY, 0);
+/* FILE was opened, or errno says why not. */
+static bool take_text(Arena *arena, int file, size_t limit, Text *out, int *error) {
     *error = errno;
     if (file < 0)
         return false;
@@ -145,6 +142,20 @@ bool file_read(Arena *arena, Text path, size_t limit, Text *out, int *error) {
     builder_free(&builder);
     close(file);
     return done;
+}
+
+bool file_read(Arena *arena, Text path, size_t limit, Text *out, int *error) {
+    *error = EINVAL;
+    return memchr(path.data, '\0', path.size) == NULL &&
+           take_text(arena, file_open(text_copy(arena, path).data, O_RDONLY, 0), limit, out, error);
+}
+
+bool file_read_regular(Arena *arena, Text path, size_t limit, Text *out, struct stat *status,
+                       int *error) {
+    *error = EINVAL;
+    return memchr(path.data, '\0', path.size) == NULL &&
+           take_text(arena, file_open_regular(text_copy(arena, path).data, status), limit, out,
+                     error);
 }
 
 /* How many bytes of PATH stand before its last component. */

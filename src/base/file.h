@@ -36,6 +36,9 @@ bool file_copy(int from, int to);
 /* The text of a whole file (or pipe), NUL-terminated, in ARENA. False and *ERROR (of errno.h)
  * otherwise; EFBIG where it holds more than LIMIT bytes. */
 bool file_read(Arena *arena, Text path, size_t limit, Text *out, int *error);
+/* The same of a regular file alone; otherwise *ERROR is 0 and STATUS tells the kind. */
+bool file_read_regular(Arena *arena, Text path, size_t limit, Text *out, struct stat *status,
+                       int *error);
 
 /* `a/b` of `a/b/c`; `.` of `c`; `/` of `/c`. */
 Text path_folder(Text path);

@@ -4,16 +4,22 @@
 
 #include <errno.h>
 
+static bool read_text(Arena *arena, size_t limit, Text *text, const Refusal *refusal) {
+    struct stat status;
+    int error;
+    if (file_read_regular(arena, refusal->path, limit, text, &status, &error))
+        return true;
+    if (error == 0)
+        return refuse_kind(refusal, status.st_mode);
+    if (error == EFBIG)
+        return refuse(refusal, "is too large: %zu bytes are allowed", limit);
+    return refuse_errno(refusal, "can't be read", error);
+}
+
 json_t *json_file_load(Arena *arena, size_t limit, const char *what, const Refusal *refusal) {
     Text text;
-    int error;
-    if (!file_read(arena, refusal->path, limit, &text, &error)) {
-        if (error == EFBIG)
-            refuse(refusal, "is too large: %zu bytes are allowed", limit);
-        else
-            refuse_errno(refusal, "can't be read", error);
+    if (!read_text(arena, limit, &text, refusal))
         return NULL;
-    }
     json_error_t problem;
     json_t *root = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, &problem);
     if (root == NULL)

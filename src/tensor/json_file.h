@@ -7,8 +7,8 @@
 
 #include <jansson.h>
 
-/* The value in the file that the refusal names, which is a WHAT: `index of shards`. At most LIMIT
- * bytes: parsed, a hostile file takes thirty times that. NULL after a message. */
+/* The value in the regular file that the refusal names, which is a WHAT: `index of shards`. At most
+ * LIMIT bytes: parsed, a hostile file takes thirty times that. NULL after a message. */
 json_t *json_file_load(Arena *arena, size_t limit, const char *what, const Refusal *refusal);
 
 #endif

@@ -1,12 +1,24 @@
 #include "tensor/settings.h"
 
 #include "base/file.h"
+#include "tensor/json_file.h"
+#include "tensor/module_pattern.h"
 
-#include <jansson.h>
-#include <regex.h>
+#include <inttypes.h>
 #include <string.h>
 
 static const char settings_name[] = "adapter_config.json";
+
+/* What strangers may ask for. A large adapter has a thousand modules of 60 bytes, and two patterns
+ * for each in a file of 200 KB. */
+enum {
+    SETTINGS_LIMIT = 4 << 20, /* bytes of the file */
+    MODULE_LIMIT = 4096,      /* bytes of a module's name */
+    MODULES_LIMIT = 1 << 28,  /* bytes of all of them */
+    WORK_LIMIT = 1 << 30,     /* states of patterns that are looked at, or as much as that: */
+    WORK_OF_BYTE = 16,        /* of a setting */
+    WORK_OF_LOOK = 8,         /* whether a module is in a list */
+};
 
 typedef struct SettingReader {
     Arena *arena;
@@ -14,6 +26,7 @@ typedef struct SettingReader {
     size_t n_tensors;
     SettingVector *out;
     Names modules; /* that tensors begin with */
+    uint64_t work;
     Refusal refusal;
 } SettingReader;
 
@@ -30,6 +43,7 @@ static Text settings_path(Arena *arena, Text path) {
 static void add_setting(SettingReader *reader, Text name, double number) {
     float *value = arena_new(reader->arena, float);
     *value = (float)number;
+    reader->work += WORK_OF_BYTE * (sizeof(Tensor) + sizeof *value + name.size);
     vector_push(reader->out, (Tensor){.name = name,
                                       .dtype = DTYPE_F32,
                                       .shape = SHAPE_SCALAR,
@@ -40,37 +54,59 @@ static void add_setting(SettingReader *reader, Text name, double number) {
 }
 
 /* What the names of tensors begin with, up to each of their dots. */
-static void find_modules(SettingReader *reader) {
-    for (size_t i = 0; i < reader->n_tensors; i++)
-        for (size_t at = 0; at < reader->tensors[i].name.size; at++)
-            if (reader->tensors[i].name.data[at] == '.')
-                names_add(&reader->modules, (Text){reader->tensors[i].name.data, at});
+static bool find_modules(SettingReader *reader) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < reader->n_tensors; i++) {
+        Text name = reader->tensors[i].name;
+        for (size_t at = 0; at < name.size; at++) {
+            if (name.data[at] != '.')
+                continue;
+            bytes += at;
+            if (at > MODULE_LIMIT || bytes > MODULES_LIMIT)
+                return refuse(&reader->refusal,
+                              "can't be read beside tensor '%s': the names of modules are too long",
+                              show(name).text);
+            names_add(&reader->modules, (Text){name.data, at});
+        }
+    }
+    return true;
 }
 
-/* A pattern is for a module whose name is it, or ends in a dot and it. PEFT, utils/other.py
- * (get_pattern_key). */
-static bool add_pattern(SettingReader *reader, const char *name, const char *pattern,
+static bool may_work(SettingReader *reader) {
+    return reader->work <= WORK_LIMIT ||
+           refuse(&reader->refusal, "says too much about too many modules");
+}
+
+static void add_matches(SettingReader *reader, const char *name, ModulePattern *pattern,
                         double number) {
-    regex_t regex;
-    Text whole = text_format(reader->arena, "(^|\\.)(%s)$", pattern);
-    if (regcomp(&regex, whole.data, REG_EXTENDED | REG_NOSUB) != 0)
-        return refuse(&reader->refusal, "its pattern '%s' in '%s' is not understood", pattern,
-                      name);
-    for (uint32_t i = 0; i < reader->modules.count; i++) {
-        Text module = text_copy(reader->arena, reader->modules.texts[i]);
-        if (regexec(&regex, module.data, 0, NULL, 0) == 0)
+    for (uint32_t i = 0;
+         i < reader->modules.count && reader->work + module_pattern_work(pattern) <= WORK_LIMIT;
+         i++) {
+        Text module = reader->modules.texts[i];
+        if (module_pattern_matches(pattern, module))
             add_setting(
                 reader,
                 text_format(reader->arena, "%s/%s/%.*s", settings_name, name, TEXT_ARG(module)),
                 number);
     }
-    regfree(&regex);
-    return true;
+    reader->work += module_pattern_work(pattern);
+}
+
+static bool add_pattern(SettingReader *reader, const char *name, const char *written,
+                        double number) {
+    ModulePattern *pattern = module_pattern_make(text_from(written));
+    if (pattern == NULL)
+        return refuse(&reader->refusal, "its pattern '%s' in '%s' is not understood",
+                      show(text_from(written)).text, show(text_from(name)).text);
+    add_matches(reader, name, pattern, number);
+    module_pattern_free(pattern);
+    return may_work(reader);
 }
 
 /* A name stands for a module that it is, or that ends in a dot and it. PEFT, tuners/tuners_utils.py
  * (check_target_module_exists). */
-static void add_modules(SettingReader *reader, const char *name, Text ending) {
+static bool add_modules(SettingReader *reader, const char *name, Text ending) {
+    reader->work += WORK_OF_LOOK * (uint64_t)reader->modules.count;
     for (uint32_t i = 0; i < reader->modules.count; i++) {
         Text module = reader->modules.texts[i];
         Text before = {module.data, module.size - ending.size};
@@ -79,6 +115,7 @@ static void add_modules(SettingReader *reader, const char *name, Text ending) {
                 reader,
                 text_format(reader->arena, "%s/%s/%.*s", settings_name, name, TEXT_ARG(module)), 1);
     }
+    return may_work(reader);
 }
 
 static bool add_value(SettingReader *reader, const char *name, const json_t *value) {
@@ -95,7 +132,7 @@ static bool add_value(SettingReader *reader, const char *name, const json_t *val
         json_object_foreach((json_t *)value, pattern, number) if (json_is_number(number) && ok) ok =
             add_pattern(reader, name, pattern, json_number_value(number));
     if (json_is_array(value))
-        json_array_foreach(value, i, number) if (json_is_string(number))
+        json_array_foreach(value, i, number) if (json_is_string(number) && ok) ok =
             add_modules(reader, name, text_from(json_string_value(number)));
     return ok;
 }
@@ -119,16 +156,13 @@ bool settings_read(Arena *arena, Text path, const Tensor *tensors, size_t n_tens
                             .modules.arena = arena,
                             .refusal = *refusal};
     reader.refusal.path = file;
-    json_error_t error;
-    json_t *root = json_load_file(file.data, JSON_REJECT_DUPLICATES, &error);
-    if (!json_is_object(root)) {
-        json_decref(root);
-        return refuse(&reader.refusal, "is no JSON object: %s",
-                      root == NULL ? error.text : "something else is there");
-    }
-    find_modules(&reader);
+    json_t *root = json_file_load(arena, SETTINGS_LIMIT, "file of settings", &reader.refusal);
+    if (root == NULL)
+        return false;
     add_setting(&reader, text_from(settings_name), 1);
-    bool ok = add_values(&reader, root);
+    bool ok = json_is_object(root) ||
+              refuse(&reader.refusal, "is no file of settings: it must be an object");
+    ok = ok && find_modules(&reader) && add_values(&reader, root);
     names_free(&reader.modules);
     json_decref(root);
     return ok;

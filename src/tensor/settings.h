@@ -1,6 +1,6 @@
-/* The settings beside a network: adapter_config.json, as PEFT writes it. Each number in it, and each
- * flag that is true, becomes a tensor of one element, `adapter_config.json/NAME`; of an object of
- * numbers by patterns one for each module that a pattern matches,
+/* The settings beside a network: adapter_config.json, as PEFT writes it. Each number in it, and
+ * each flag that is true, becomes a tensor of one element, `adapter_config.json/NAME`; of an object
+ * of numbers by patterns one for each module that a pattern matches,
  * `adapter_config.json/NAME/MODULE`, and of a list of modules one for each that is in it. The file
  * itself is one: `adapter_config.json`. */
 #ifndef TENSOR_SETTINGS_H

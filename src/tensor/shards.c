@@ -64,19 +64,9 @@ static bool read_map(Shards *shards, Text folder, json_t *root, const Refusal *r
     return true;
 }
 
-/* PATH ends in a NUL. */
-static bool is_regular(Text path, const Refusal *refusal) {
-    struct stat status;
-    if (stat(path.data, &status) != 0)
-        return refuse_errno(refusal, "can't be opened", errno);
-    return S_ISREG(status.st_mode) || refuse_kind(refusal, status.st_mode);
-}
-
 static bool from_index(Shards *shards, Text path, const Refusal *refusal) {
     Refusal inner = *refusal;
     inner.path = shards->index = path;
-    if (!is_regular(path, &inner))
-        return false;
     json_t *root = json_file_load(shards->files.arena, INDEX_LIMIT, "index of shards", &inner);
     bool read = root != NULL && read_map(shards, path_folder(path), root, &inner);
     json_decref(root);

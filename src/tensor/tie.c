@@ -19,7 +19,11 @@ Tie tie_read(Text folder) {
         return TIE_UNSAID;
     Arena arena = {0};
     Text path = path_join(&arena, folder, TEXT("config.json"));
-    json_t *config = json_load_file(path.data, 0, NULL);
+    Text text = TEXT("");
+    struct stat status;
+    int error;
+    file_read_regular(&arena, path, FILE_TEXT_LIMIT, &text, &status, &error);
+    json_t *config = json_loadb(text.data, text.size, 0, NULL);
     Tie tie = tie_of(config);
     if (tie == TIE_UNSAID)
         tie = tie_of(json_object_get(config, "text_config"));
