@@ -2,7 +2,7 @@
  * what they held. Its metadata get an entry of fixed width before the run, which is filled in at
  * the end:
  *
- *     {"block": 65536, "inputs": [{"path": "a.safetensors", "tensors": 6, "read": "f4", "content":
+ *     {"block": 16384, "inputs": [{"path": "a.safetensors", "tensors": 6, "read": "f4", "content":
  * "…"}]}
  *
  * `path` is as the recipe has it. Of the tensors in the order of their names (bytewise), `read` has

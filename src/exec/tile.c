@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { CONTENT_TILES = 8 };
+enum { CONTENT_TILES = 2 };
 
 size_t compute_size(Compute compute) {
     return compute == COMPUTE_F64 ? sizeof(double) : sizeof(float);
@@ -175,14 +175,15 @@ static void run_range(Work *work, TileCode code, uint64_t begin, uint64_t end) {
         run_tile(work, code, unit, end - unit < step ? end : unit + step);
 }
 
-/* The content of what is read is taken a block or two of each leaf ahead of the tiles. */
+/* The content of what is read is taken right behind the tiles, from the cache: a block or two of
+ * each leaf at a time. */
 static void run_range_with_content(Work *work, TileCode code, uint64_t begin, uint64_t end) {
     const Frame *frame = work->frame;
     uint64_t step = CONTENT_TILES * frame->cut.tile_units;
     for (uint64_t unit = begin; unit < end; unit += step) {
         uint64_t next = end - unit < step ? end : unit + step;
-        input_content_take(frame->content, frame->number, unit, next, frame->cut.units);
         run_range(work, code, unit, next);
+        input_content_take(frame->content, frame->number, unit, next, frame->cut.units);
     }
 }
 

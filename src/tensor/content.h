@@ -12,7 +12,7 @@
 
 #include "tensor/reader.h"
 
-enum { CONTENT_BLOCK = 1 << 16, CONTENT_DIGITS = 32 };
+enum { CONTENT_BLOCK = 1 << 14, CONTENT_DIGITS = 32 };
 
 typedef struct Content {
     uint64_t low, high;
