@@ -6,35 +6,33 @@ uint32_t index_find(const HashIndex *index, uint64_t hash, IndexEqual *equal, co
                     const void *wanted) {
     if (index->count == 0)
         return INDEX_NONE;
+    uint32_t tag = (uint32_t)hash;
     size_t mask = index->capacity - 1;
-    for (size_t at = hash & mask;; at = (at + 1) & mask) {
+    for (size_t at = tag & mask;; at = (at + 1) & mask) {
         IndexSlot slot = index->slots[at];
         if (slot.item == 0)
             return INDEX_NONE;
-        if (slot.tag == (uint32_t)(hash >> 32) && equal(context, wanted, slot.item - 1))
+        if (slot.tag == tag && equal(context, wanted, slot.item - 1))
             return slot.item - 1;
     }
 }
 
-static void place(HashIndex *index, uint64_t hash, uint32_t item) {
+static void place(HashIndex *index, IndexSlot slot) {
     size_t mask = index->capacity - 1;
-    size_t at = hash & mask;
+    size_t at = slot.tag & mask;
     while (index->slots[at].item != 0)
         at = (at + 1) & mask;
-    index->slots[at] = (IndexSlot){(uint32_t)(hash >> 32), item + 1};
-    index->hashes[at] = hash;
+    index->slots[at] = slot;
 }
 
 static void set_capacity(HashIndex *index, size_t capacity) {
     HashIndex old = *index;
     index->capacity = capacity;
     index->slots = memory_zeroed(memory_size(index->capacity, sizeof *index->slots));
-    index->hashes = memory_grow(NULL, memory_size(index->capacity, sizeof *index->hashes));
     for (size_t i = 0; i < old.capacity; i++)
         if (old.slots[i].item != 0)
-            place(index, old.hashes[i], old.slots[i].item - 1);
+            place(index, old.slots[i]);
     free(old.slots);
-    free(old.hashes);
 }
 
 void index_reserve(HashIndex *index, size_t count) {
@@ -47,13 +45,12 @@ void index_reserve(HashIndex *index, size_t count) {
 
 void index_add(HashIndex *index, uint64_t hash, uint32_t item) {
     index_reserve(index, index->count + 1);
-    place(index, hash, item);
+    place(index, (IndexSlot){(uint32_t)hash, item + 1});
     index->count++;
 }
 
 void index_free(HashIndex *index) {
     free(index->slots);
-    free(index->hashes);
     *index = (HashIndex){0};
 }
 

@@ -14,14 +14,13 @@
 enum { INDEX_NONE = UINT32_MAX };
 
 typedef struct IndexSlot {
-    uint32_t tag;  /* the upper half of the hash */
+    uint32_t tag;  /* the lower half of the hash, which says where it belongs */
     uint32_t item; /* its place plus one; 0: free */
 } IndexSlot;
 
 /* A zeroed HashIndex is an empty one. */
 typedef struct HashIndex {
     IndexSlot *slots;
-    uint64_t *hashes; /* of the slots, for growing */
     size_t capacity, count;
 } HashIndex;
 
