@@ -49,8 +49,8 @@ file ::= statements(L).                                   { tree_file(parser, L)
 // Statements
 %type statements {AstList}
 statements(L) ::= .                                       { L = list_empty(); }
-statements(L) ::= statements(K) statement(S) NEWLINE.     { L = list_add(K, S); }
-statements(L) ::= statements(K) error NEWLINE(N).         { L = list_add(K, tree_error(parser, N)); yypParser->yyerrcnt = -1; }
+statements(L) ::= statements(K) statement(S) NEWLINE.     { L = list_add(parser, K, S); }
+statements(L) ::= statements(K) error NEWLINE(N).         { L = list_add(parser, K, tree_error(parser, N)); yypParser->yyerrcnt = -1; }
 
 statement(S) ::= expr(S).
 statement(S) ::= expr(A) EQUALS expr(V).                  { S = tree_binding(parser, A, V); }
@@ -88,15 +88,15 @@ saved_to(P) ::= TO expr(E).                               { P = E; }
 
 %type options {AstList}
 options(L) ::= .                                          { L = list_empty(); }
-options(L) ::= options(K) COMMA NAME(N) EQUALS expr(E).   { L = list_add(K, tree_argument(parser, &N, E)); }
+options(L) ::= options(K) COMMA NAME(N) EQUALS expr(E).   { L = list_add(parser, K, tree_argument(parser, &N, E)); }
 
 %type formals {AstList}
 %type formals1 {AstList}
 formals(L) ::= .                                          { L = list_empty(); }
 formals(L) ::= formals1(L).
 formals(L) ::= formals1(L) COMMA.
-formals1(L) ::= formal(F).                                { L = list_add(list_empty(), F); }
-formals1(L) ::= formals1(K) COMMA formal(F).              { L = list_add(K, F); }
+formals1(L) ::= formal(F).                                { L = list_add(parser, list_empty(), F); }
+formals1(L) ::= formals1(K) COMMA formal(F).              { L = list_add(parser, K, F); }
 formal(F) ::= NAME(N) type_of(T) default(D).              { F = tree_formal(parser, NULL, N, T, D); }
 formal(F) ::= STAR(S) NAME(N) type_of(T) default(D).      { F = tree_formal(parser, &S, N, T, D); }
 
@@ -107,8 +107,8 @@ type_of(T) ::= COLON type(E).                             { T = E; }
 type(T) ::= alternatives(L).                              { T = tree_type(parser, L, NULL); }
 type(T) ::= alternatives(L) AS STRING(C).                 { T = tree_type(parser, L, &C); }
 %type alternatives {AstList}
-alternatives(L) ::= alternative(T).                       { L = list_add(list_empty(), T); }
-alternatives(L) ::= alternatives(K) PIPE alternative(T).  { L = list_add(K, T); }
+alternatives(L) ::= alternative(T).                       { L = list_add(parser, list_empty(), T); }
+alternatives(L) ::= alternatives(K) PIPE alternative(T).  { L = list_add(parser, K, T); }
 alternative(T) ::= NAME(N).                               { T = tree_type_name(parser, N); }
 alternative(T) ::= LB(O) type(E) RB(C).                   { T = tree_type_list(parser, O, E, C); }
 alternative(T) ::= alternative(K) QUESTION(Q).            { T = tree_type_optional(parser, K, Q); }
@@ -156,29 +156,29 @@ expr(E) ::= IF(K) expr(A) THEN expr(B) ELSE expr(C). [IF] { E = tree_if(parser, 
 expr(E) ::= REPEAT(K) expr(A) WITH states(L) block(B).    { E = tree_repeat(parser, K, A, L, B); }
 
 %type exprs {AstList}
-exprs(L) ::= expr(E).                                     { L = list_add(list_empty(), E); }
-exprs(L) ::= exprs(K) COMMA expr(E).                      { L = list_add(K, E); }
+exprs(L) ::= expr(E).                                     { L = list_add(parser, list_empty(), E); }
+exprs(L) ::= exprs(K) COMMA expr(E).                      { L = list_add(parser, K, E); }
 
 range(R) ::= expr(R).
 range(R) ::= expr(A) DOTDOT(D) expr(B).                   { R = tree_range(parser, A, D, B); }
 
 %type indices {AstList}
-indices(L) ::= index(I).                                  { L = list_add(list_empty(), I); }
-indices(L) ::= indices(K) COMMA index(I).                 { L = list_add(K, I); }
+indices(L) ::= index(I).                                  { L = list_add(parser, list_empty(), I); }
+indices(L) ::= indices(K) COMMA index(I).                 { L = list_add(parser, K, I); }
 index(I) ::= range(I).
 index(I) ::= expr(A) DOTDOT(D).                           { I = tree_range(parser, A, D, NULL); }
 index(I) ::= DOTDOT(D) expr(B).                           { I = tree_range(parser, NULL, D, B); }
 index(I) ::= DOTDOT(D).                                   { I = tree_range(parser, NULL, D, NULL); }
 
 %type arguments {AstList}
-arguments(L) ::= argument(A).                             { L = list_add(list_empty(), A); }
-arguments(L) ::= arguments(K) COMMA argument(A).          { L = list_add(K, A); }
+arguments(L) ::= argument(A).                             { L = list_add(parser, list_empty(), A); }
+arguments(L) ::= arguments(K) COMMA argument(A).          { L = list_add(parser, K, A); }
 argument(A) ::= expr(E).                                  { A = tree_argument(parser, NULL, E); }
 argument(A) ::= NAME(N) EQUALS expr(E).                   { A = tree_argument(parser, &N, E); }
 
 %type entries {AstList}
-entries(L) ::= entry(E).                                  { L = list_add(list_empty(), E); }
-entries(L) ::= entries(K) COMMA entry(E).                 { L = list_add(K, E); }
+entries(L) ::= entry(E).                                  { L = list_add(parser, list_empty(), E); }
+entries(L) ::= entries(K) COMMA entry(E).                 { L = list_add(parser, K, E); }
 entry(E) ::= pattern(P) COLON expr(V).                    { E = tree_entry(parser, P, V); }
 pattern(P) ::= STRING(S).                                 { P = tree_string(parser, S); }
 pattern(P) ::= block_name(P).
@@ -186,8 +186,8 @@ pattern(P) ::= block_name(A) DOTDOT(D) block_name(B).     { P = tree_range(parse
 block_name(N) ::= NAME(T).                                { N = tree_block_name(parser, T); }
 
 %type states {AstList}
-states(L) ::= state(S).                                   { L = list_add(list_empty(), S); }
-states(L) ::= states(K) COMMA state(S).                   { L = list_add(K, S); }
+states(L) ::= state(S).                                   { L = list_add(parser, list_empty(), S); }
+states(L) ::= states(K) COMMA state(S).                   { L = list_add(parser, K, S); }
 state(S) ::= NAME(N) EQUALS expr(E).                      { S = tree_state(parser, N, E); }
 
 // Items of configs, templates and conversions
@@ -195,8 +195,8 @@ body(B) ::= BLOCK_OPEN(O) items(L) BLOCK_CLOSE(C).        { B = tree_body(parser
 
 %type items {AstList}
 items(L) ::= .                                            { L = list_empty(); }
-items(L) ::= items(K) item(I) NEWLINE.                    { L = list_add(K, I); }
-items(L) ::= items(K) error NEWLINE(N).                   { L = list_add(K, tree_error(parser, N)); yypParser->yyerrcnt = -1; }
+items(L) ::= items(K) item(I) NEWLINE.                    { L = list_add(parser, K, I); }
+items(L) ::= items(K) error NEWLINE(N).                   { L = list_add(parser, K, tree_error(parser, N)); yypParser->yyerrcnt = -1; }
 
 item(I) ::= expr(E).                                      { I = tree_item(parser, E); }
 item(I) ::= expr(A) EQUALS expr(V).                       { I = tree_binding(parser, A, V); }
@@ -216,8 +216,8 @@ when(W) ::= IF(K) expr(C) body(B) ELSE body(E).           { W = tree_when(parser
 when(W) ::= IF(K) expr(C) body(B) ELSE when(E).           { W = tree_when(parser, K, C, B, E); }
 
 %type attributes {AstList}
-attributes(L) ::= attribute(A).                           { L = list_add(list_empty(), A); }
-attributes(L) ::= attributes(K) attribute(A).             { L = list_add(K, A); }
+attributes(L) ::= attribute(A).                           { L = list_add(parser, list_empty(), A); }
+attributes(L) ::= attributes(K) attribute(A).             { L = list_add(parser, K, A); }
 attribute(A) ::= OPTIONAL(K).                             { A = tree_attribute(parser, K, NULL); }
 attribute(A) ::= ALIAS(K) STRING(V).                      { A = tree_attribute(parser, K, &V); }
 attribute(A) ::= BLOCK(K) STRING(V).                      { A = tree_attribute(parser, K, &V); }

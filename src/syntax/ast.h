@@ -93,7 +93,7 @@ typedef enum AstOp {
 
 typedef struct Ast Ast;
 struct Ast {
-    AstKind kind : 8; /* (large recipes have many trees: these are packed) */
+    AstKind kind : 8; /* (large recipes have many nodes: these are packed) */
     AstOp op : 8;
     bool variadic : 1, optional : 1;
     bool grouped : 1; /* stands in parentheses, which its span includes */
@@ -102,13 +102,16 @@ struct Ast {
     Span span;      /* all of it */
     Span name_span; /* of `text`, where it is a name */
     Text text;      /* name, decoded string; of numbers: as written */
-    Text
-        doc; /* the comment lines right above a statement, without `#`; the doc string of a param */
-    double number;
-    int64_t integer;
+    union {
+        Text doc; /* of statements: the comment lines right above, without `#`; the doc string of a
+                     param */
+        struct {
+            double number;
+            int64_t integer;
+        }; /* of numbers, and of AST_FILE, which have no doc */
+    };
     Ast *a, *b, *c;
     Ast **items;
-    Ast *next; /* while the parser gathers items */
 };
 
 enum {

@@ -142,12 +142,25 @@ static bool both_equal(const Ast *left, const Ast *right) {
     return left && right ? ast_equal(left, right) : left == right;
 }
 
+/* (Numbers that are no integers are told apart by their text.) */
+static bool same_number_or_doc(const Ast *left, const Ast *right) {
+    switch (left->kind) {
+    case AST_BOOL:
+    case AST_INT:
+    case AST_FILE:
+        return left->integer == right->integer;
+    case AST_FLOAT:
+        return true;
+    default:
+        return text_equal(left->doc, right->doc);
+    }
+}
+
 static bool same_head(const Ast *left, const Ast *right) {
     return left->kind == right->kind && left->op == right->op &&
            left->variadic == right->variadic && left->optional == right->optional &&
-           left->grouped == right->grouped && left->integer == right->integer &&
-           left->n_items == right->n_items && text_equal(left->text, right->text) &&
-           text_equal(left->doc, right->doc);
+           left->grouped == right->grouped && left->n_items == right->n_items &&
+           text_equal(left->text, right->text) && same_number_or_doc(left, right);
 }
 
 bool ast_equal(const Ast *left, const Ast *right) {

@@ -7,14 +7,22 @@ AstList list_empty(void) {
     return (AstList){0};
 }
 
-AstList list_add(AstList list, Ast *item) {
-    if (list.first)
-        list.last->next = item;
-    else
-        list.first = item;
-    list.last = item;
-    list.count++;
+AstList list_add(Parser *parser, AstList list, Ast *item) {
+    enum { LEAST = 4 };
+    bool full = list.count == 0 || (list.count >= LEAST && (list.count & (list.count - 1)) == 0);
+    if (full) {
+        uint32_t room = list.count == 0 ? LEAST : list.count * 2;
+        Ast **items = arena_array(parser->arena, Ast *, room);
+        for (uint32_t i = 0; i < list.count; i++)
+            items[i] = list.items[i];
+        list.items = items;
+    }
+    list.items[list.count++] = item;
     return list;
+}
+
+Ast *list_last(AstList list) {
+    return list.count > 0 ? list.items[list.count - 1] : NULL;
 }
 
 Span token_span(const Parser *parser, Token token) {
@@ -51,12 +59,10 @@ Ast *node_finish(Parser *parser, Ast *node, AstList items) {
     deepen_left(node, node->a);
     deepen(node, node->b);
     deepen(node, node->c);
-    if (items.count)
-        node->items = arena_array(parser->arena, Ast *, items.count);
-    for (Ast *item = items.first; item; item = item->next) {
-        deepen(node, item);
-        node->items[node->n_items++] = item;
-    }
+    node->items = items.items;
+    node->n_items = items.count;
+    for (uint32_t i = 0; i < items.count; i++)
+        deepen(node, items.items[i]);
     if (node->depth <= NESTING_LIMIT)
         return node;
     complain_nesting(parser);
@@ -292,11 +298,11 @@ Ast *tree_type_optional(Parser *parser, Ast *type, Token question) {
 /* One alternative is the type itself; of several, what is optional in one is so in all. */
 static Ast *join_alternatives(Parser *parser, AstList alternatives) {
     if (alternatives.count == 1)
-        return alternatives.first;
-    Span span = span_join(alternatives.first->span, alternatives.last->span);
+        return alternatives.items[0];
+    Span span = span_join(alternatives.items[0]->span, list_last(alternatives)->span);
     Ast *node = node_new(parser, AST_TYPE, span);
-    for (const Ast *item = alternatives.first; item; item = item->next)
-        node->optional |= item->optional;
+    for (uint32_t i = 0; i < alternatives.count; i++)
+        node->optional |= alternatives.items[i]->optional;
     return node_finish(parser, node, alternatives);
 }
 

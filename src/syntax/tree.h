@@ -20,21 +20,24 @@ typedef struct Parser {
     Ast *file;
 } Parser;
 
+/* Items as a node will have them: there is room for a power of two of them. */
 typedef struct AstList {
-    Ast *first, *last;
+    Ast **items;
     uint32_t count;
 } AstList;
 
 AstList list_empty(void);
-AstList list_add(AstList list, Ast *item);
+AstList list_add(Parser *parser, AstList list, Ast *item);
+/* NULL where there is none. */
+Ast *list_last(AstList list);
 
 /* Says that FOUND is not what could follow; EXPECTED tells for every token of the grammar whether
  * it could. */
 void complain(Parser *parser, Token found, const bool *expected);
 void complain_nesting(Parser *parser);
 
-/* For constructors: the place of a token, and a node that FIELDS describe. node_finish turns items
- * into an array and measures the depth: every node that has children passes through it. */
+/* For constructors: the place of a token, and a node that FIELDS describe. node_finish takes
+ * the items and measures the depth: every node that has children passes through it. */
 Span token_span(const Parser *parser, Token token);
 Ast *node_new(Parser *parser, AstKind kind, Span span);
 Ast *node_finish(Parser *parser, Ast *node, AstList items);

@@ -107,7 +107,7 @@ static Ast *prefix_of_call(Parser *parser, Ast *key, Ast *call, AstList attribut
     Ast *body = node_new(parser, AST_BLOCK, call->span);
     Ast *node = node_new(parser, AST_PREFIX, span_join(key->span, call->span));
     node->a = key;
-    node->b = node_finish(parser, body, list_add(list_empty(), call));
+    node->b = node_finish(parser, body, list_add(parser, list_empty(), call));
     return node_finish(parser, node, attributes);
 }
 
@@ -121,7 +121,7 @@ static Ast *shape_of_index(Parser *parser, const Ast *index) {
     shape->span.begin = index->a->span.end;
     AstList sizes = list_empty();
     for (uint32_t i = 0; i < index->n_items; i++)
-        sizes = list_add(sizes, index->items[i]);
+        sizes = list_add(parser, sizes, index->items[i]);
     return node_finish(parser, shape, sizes);
 }
 
@@ -139,15 +139,15 @@ Ast *tree_key(Parser *parser, Token key, Ast *type, AstList attributes) {
     if (type && type->kind == AST_CALL)
         return prefix_of_call(parser, node->a, type, attributes);
     if (type && type->kind == AST_NAME)
-        attributes = list_add(attributes, dtype_attribute(parser, type));
+        attributes = list_add(parser, attributes, dtype_attribute(parser, type));
     else if (type && is_typed_shape(type)) {
-        attributes = list_add(attributes, dtype_attribute(parser, type->a));
+        attributes = list_add(parser, attributes, dtype_attribute(parser, type->a));
         node->b = shape_of_index(parser, type);
     } else if (type && type->kind == AST_LIST)
         node->b = type;
     else if (type)
         return complain_key_type(parser, type);
-    Span last = attributes.last ? attributes.last->span : node->span;
+    Span last = attributes.count > 0 ? list_last(attributes)->span : node->span;
     node->span = span_join(node->span, type ? span_join(type->span, last) : last);
     return node_finish(parser, node, attributes);
 }

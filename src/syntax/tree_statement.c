@@ -95,7 +95,7 @@ static Ast *statement_new(Parser *parser, AstKind kind, Token keyword, Token las
 }
 
 static Ast *finish(Parser *parser, Ast *node, AstList items) {
-    const Ast *parts[] = {node->a, node->b, node->c, items.last};
+    const Ast *parts[] = {node->a, node->b, node->c, list_last(items)};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i] && parts[i]->span.end > node->span.end)
             node->span.end = parts[i]->span.end;
@@ -277,8 +277,8 @@ Ast *tree_next(Parser *parser, Token keyword, AstList values, Ast *until) {
 /* `x = a` and `- b` on the next line look like one statement and are two. */
 static bool looks_continued(const Parser *parser, const Ast *before, const Ast *statement) {
     Text text = parser->layout.text;
-    if (before == NULL || (before->kind != AST_BIND && !is_expression(before)) ||
-        !is_expression(statement) || text.data[statement->span.begin] != '-')
+    if ((before->kind != AST_BIND && !is_expression(before)) || !is_expression(statement) ||
+        text.data[statement->span.begin] != '-')
         return false;
     for (uint32_t i = before->span.end; i < statement->span.begin; i++)
         if (is_end_of_line(text.data[i]))
@@ -301,18 +301,20 @@ static void complain_continued(Parser *parser, const Ast *statement) {
 
 /* Values that are lost, wherever statements follow each other. */
 static void check_values(Parser *parser, AstList statements) {
-    const Ast *before = NULL;
-    for (const Ast *statement = statements.first; statement; statement = statement->next) {
-        bool lost = statement->next && statement->next->kind != AST_ERROR &&
-                    !looks_continued(parser, statement, statement->next);
-        if (looks_continued(parser, before, statement))
+    bool continued = false;
+    for (uint32_t i = 0; i < statements.count; i++) {
+        const Ast *statement = statements.items[i];
+        const Ast *next = i + 1 < statements.count ? statements.items[i + 1] : NULL;
+        bool continues = next && looks_continued(parser, statement, next);
+        bool lost = next && next->kind != AST_ERROR && !continues;
+        if (continued)
             complain_continued(parser, statement);
         else if (is_expression(statement) && lost)
             complain_unused(parser, statement);
         else if (statement->kind == AST_NEXT && lost)
             diag_error(parser->diags, statement->span,
                        "'next' is the last statement of its 'repeat'");
-        before = statement;
+        continued = continues;
     }
 }
 
@@ -320,16 +322,17 @@ void tree_file(Parser *parser, AstList statements) {
     uint32_t size = (uint32_t)parser->layout.text.size;
     Ast *node = node_new(parser, AST_FILE, (Span){parser->layout.source, 0, size});
     check_values(parser, statements);
-    for (const Ast *statement = statements.first; statement; statement = statement->next)
-        if (statement->kind == AST_NEXT)
-            complain_next(parser, statement);
+    for (uint32_t i = 0; i < statements.count; i++)
+        if (statements.items[i]->kind == AST_NEXT)
+            complain_next(parser, statements.items[i]);
     node->integer = parser->version;
     parser->file = node_finish(parser, node, statements);
 }
 
 Ast *tree_block(Parser *parser, Token open, AstList statements, Token close) {
     Span span = span_join(token_span(parser, open), token_span(parser, close));
-    for (const Ast *statement = statements.first; statement; statement = statement->next) {
+    for (uint32_t i = 0; i < statements.count; i++) {
+        const Ast *statement = statements.items[i];
         const char *name = declaration_name(statement->kind);
         if (name)
             diag_error(parser->diags, statement->span, "'%s' stands outside of blocks only", name);
