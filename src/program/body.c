@@ -220,19 +220,23 @@ static bool decides(AstOp op, Term left) {
     return op == AST_FALLBACK && left.kind != TERM_ABSENT;
 }
 
+/* The value of a step of a chain, with what stands on its left. */
+static Term lower_step(Lower *lower, const Ast *step, Term left) {
+    if (!decides(step->op, left))
+        return binary(lower, step, left, lower_expression(lower, step->b));
+    return step->op == AST_FALLBACK ? left : term_bool(step->op == AST_OR);
+}
+
 /* Long chains lean to the left: down the spine, then up again. */
 static Term lower_binary(Lower *lower, const Ast *ast) {
+    if (ast->a->kind != AST_BINARY)
+        return lower_step(lower, ast, lower_expression(lower, ast->a));
     VECTOR(const Ast *) spine = {0};
     for (; ast->kind == AST_BINARY; ast = ast->a)
         vector_push(&spine, ast);
     Term left = lower_expression(lower, ast);
-    while (spine.count > 0) {
-        const Ast *step = spine.items[--spine.count];
-        if (decides(step->op, left))
-            left = step->op == AST_FALLBACK ? left : term_bool(step->op == AST_OR);
-        else
-            left = binary(lower, step, left, lower_expression(lower, step->b));
-    }
+    while (spine.count > 0)
+        left = lower_step(lower, spine.items[--spine.count], left);
     vector_free(&spine);
     return left;
 }

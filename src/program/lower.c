@@ -25,6 +25,7 @@ struct Region {
 
 enum {
     CONVERSION_LIMIT = 64, /* conversions of conversions */
+    FEW_PARAMETERS = 8     /* that need no memory of their own */
 };
 
 const Term term_poison = {.kind = TERM_POISON};
@@ -421,10 +422,14 @@ typedef struct Evaluation {
     Term *terms; /* by place in region->nodes */
 } Evaluation;
 
-/* The term of a node of the region: its nodes are in ascending order. */
+/* The term of a node of the region: its nodes are in ascending order, so that as many stand between
+ * it and the ends as there are numbers between them, at most. */
 static Term *term_of(const Evaluation *evaluation, NodeId id) {
     const NodeId *nodes = evaluation->region->nodes;
-    uint32_t low = 0, high = evaluation->region->n_nodes;
+    uint32_t last = evaluation->region->n_nodes - 1;
+    uint32_t before = id - nodes[0], behind = nodes[last] - id;
+    uint32_t low = behind < last ? last - behind : 0;
+    uint32_t high = before < last ? before + 1 : last + 1;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
         if (nodes[middle] <= id)
@@ -545,7 +550,10 @@ static Term call_term(Evaluation *evaluation, NodeId id) {
     const Node *node = graph_node(graph, id);
     const Method *method = node->method;
     const NodeId *operands = graph_operands(graph, id);
-    Term *arguments = arena_array(lower->arena, Term, method->n_parameters + 1);
+    Term few[FEW_PARAMETERS];
+    Term *arguments = method->n_parameters <= FEW_PARAMETERS
+                          ? few
+                          : arena_array(lower->arena, Term, method->n_parameters);
     uint32_t at = 0;
     for (uint32_t p = 0; p < method->n_parameters; p++) {
         if (!method->parameters[p].variadic) {

@@ -18,15 +18,22 @@ typedef enum TermKind {
     TERM_LIST,
 } TermKind;
 
+/* (Large recipes have one for each node, and bodies hand them around: these are packed.) */
 typedef struct Term {
     TermKind kind;
-    NumberKind number_kind;
-    double number;
-    Text text;
-    ValueId value;
-    DType cast; /* of a tensor that was just cast: its dtype; else DTYPE_NONE */
-    const struct Term *items;
-    uint32_t n_items;
+    NumberKind number_kind; /* of a number */
+    union {
+        double number;
+        Text text; /* of a string */
+        struct {
+            ValueId value;
+            DType cast; /* of a tensor that was just cast: its dtype; else DTYPE_NONE */
+        };
+        struct {
+            const struct Term *items;
+            uint32_t n_items;
+        };
+    };
 } Term;
 
 typedef struct Local {
@@ -69,8 +76,8 @@ extern const Term term_poison, term_absent, term_null;
 Term lower_error(Lower *lower, Span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Reports what a body refuses, with a hint if there is one: at the call site, or at SPAN where there
- * is none. */
+/* Reports what a body refuses, with a hint if there is one: at the call site, or at SPAN where
+ * there is none. */
 Term lower_refuse(Lower *lower, Span span, Text message, Text hint);
 
 /* Notes what the tensors that reach the call at hand look like. */
