@@ -20,6 +20,10 @@ struct Build {
     Span site;              /* where nodes are said to come from, if not from their own place */
     VECTOR(NodeInfo) infos; /* by node */
     VECTOR(MassCheck) checks;
+    VECTOR(const Argument *)
+    given; /* of the call that is made, by parameter; of the variadic one: unset */
+    VECTOR(NodeId) variadic; /* the values of that one */
+    VECTOR(NodeId) operands;
 };
 
 Build *build_new(Arena *arena, Graph *graph, Library *library, Diags *diags) {
@@ -34,6 +38,9 @@ Build *build_new(Arena *arena, Graph *graph, Library *library, Diags *diags) {
 void build_free(Build *build) {
     vector_free(&build->infos);
     vector_free(&build->checks);
+    vector_free(&build->given);
+    vector_free(&build->variadic);
+    vector_free(&build->operands);
 }
 
 Span build_from(Build *build, Span site) {
@@ -551,8 +558,6 @@ typedef struct Binding {
     Build *build;
     const Method *method;
     Span span;
-    const Argument **given; /* by parameter, the last one; of the variadic one: unset */
-    VECTOR(NodeId) variadic;
     bool failed;
 } Binding;
 
@@ -577,7 +582,7 @@ static void bind_named(Binding *binding, const Argument *argument) {
     int p = method_parameter(method, argument->name);
     if (p >= 0 && !method->parameters[p].variadic) {
         bind_value(binding, &method->parameters[p], argument);
-        binding->given[p] = argument;
+        build->given.items[p] = argument;
         return;
     }
     binding->failed = true;
@@ -613,9 +618,9 @@ static void bind_positional(Binding *binding, const Argument *argument, uint32_t
     }
     bind_value(binding, &method->parameters[p], argument);
     if (method->parameters[p].variadic)
-        vector_push(&binding->variadic, argument->node);
+        vector_push(&binding->build->variadic, argument->node);
     else
-        binding->given[p] = argument;
+        binding->build->given.items[p] = argument;
 }
 
 static void check_twice(Binding *binding, const Argument *arguments, uint32_t n) {
@@ -640,8 +645,9 @@ static void check_twice(Binding *binding, const Argument *arguments, uint32_t n)
 /* The operand of parameter P: what was given, or its default. */
 static NodeId bound_operand(Binding *binding, uint32_t p) {
     const Parameter *parameter = &binding->method->parameters[p];
-    if (binding->given[p] != NULL)
-        return binding->given[p]->node;
+    const Argument *given = binding->build->given.items[p];
+    if (given != NULL)
+        return given->node;
     if (parameter->fallback != NULL)
         return build_literal(binding->build, parameter->fallback);
     if (!binding->failed) {
@@ -659,25 +665,23 @@ static NodeId bound_operand(Binding *binding, uint32_t p) {
 NodeId build_call(Build *build, const Method *method, const Argument *arguments,
                   uint32_t n_arguments, Span span) {
     Binding binding = {.build = build, .method = method, .span = span};
-    binding.given = arena_array(build->arena, const Argument *, method->n_parameters);
+    build->given.count = build->variadic.count = build->operands.count = 0;
+    for (uint32_t p = 0; p < method->n_parameters; p++)
+        vector_push(&build->given, NULL);
     check_twice(&binding, arguments, n_arguments);
     for (uint32_t i = 0, position = 0; i < n_arguments; i++)
         if (arguments[i].name.size > 0)
             bind_named(&binding, &arguments[i]);
         else
             bind_positional(&binding, &arguments[i], position++);
-    VECTOR(NodeId) operands = {0};
     for (uint32_t p = 0; p < method->n_parameters; p++)
         if (!method->parameters[p].variadic)
-            vector_push(&operands, bound_operand(&binding, p));
+            vector_push(&build->operands, bound_operand(&binding, p));
         else
-            for (size_t i = 0; i < binding.variadic.count; i++)
-                vector_push(&operands, binding.variadic.items[i]);
-    NodeId id = NODE_NONE;
-    if (!binding.failed)
-        id = add_node(build, (Node){.kind = NODE_CALL, .method = method, .span = span},
-                      operands.items, (uint32_t)operands.count);
-    vector_free(&operands);
-    vector_free(&binding.variadic);
-    return id;
+            for (size_t i = 0; i < build->variadic.count; i++)
+                vector_push(&build->operands, build->variadic.items[i]);
+    if (binding.failed)
+        return NODE_NONE;
+    return add_node(build, (Node){.kind = NODE_CALL, .method = method, .span = span},
+                    build->operands.items, (uint32_t)build->operands.count);
 }

@@ -393,6 +393,7 @@ static void free_elaborator(Elaborator *elaborator) {
     vector_free(&elaborator->parameters);
     vector_free(&elaborator->names);
     vector_free(&elaborator->expansions);
+    vector_free(&elaborator->arguments);
 }
 
 /* Every output must be a model or a parameter, not an affine combination of another mass. */

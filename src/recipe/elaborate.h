@@ -64,6 +64,7 @@ typedef struct Elaborator {
     VECTOR(RecipeParameter) parameters;
     VECTOR(NodeName) names;
     VECTOR(RecipeExpansion) expansions;
+    VECTOR(Argument) arguments; /* of the calls at hand, the innermost one's on top */
     uint64_t steps;
 } Elaborator;
 

@@ -4,26 +4,26 @@
 
 enum { EXPANSION_LIMIT = 100 /* functions calling functions */ };
 
-typedef VECTOR(Argument) ArgumentVector;
-
-static void add_argument(const Frame *frame, ArgumentVector *arguments, const Ast *ast, Item item) {
+static void add_argument(const Frame *frame, const Ast *ast, Item item) {
     if (item.kind == ITEM_LIST && ast->text.size == 0) {
         for (uint32_t i = 0; i < item.n_items; i++)
-            add_argument(frame, arguments, ast, item.items[i]);
+            add_argument(frame, ast, item.items[i]);
         return;
     }
     NodeId node = item_node(frame, item, ast->a->span);
-    vector_push(arguments, (Argument){ast->text, ast->name_span, ast->a->span, node});
+    vector_push(&frame->elaborator->arguments,
+                (Argument){ast->text, ast->name_span, ast->a->span, node});
 }
 
 static Item call_method(const Frame *frame, const Ast *ast, const Method *method) {
-    ArgumentVector arguments = {0};
+    Elaborator *elaborator = frame->elaborator;
+    size_t first = elaborator->arguments.count;
     for (uint32_t i = 0; i < ast->n_items; i++)
-        add_argument(frame, &arguments, ast->items[i],
-                     elaborate_expression(frame, ast->items[i]->a));
-    NodeId id = build_call(frame->elaborator->build, method, arguments.items,
-                           (uint32_t)arguments.count, ast->span);
-    vector_free(&arguments);
+        add_argument(frame, ast->items[i], elaborate_expression(frame, ast->items[i]->a));
+    vector_reserve(&elaborator->arguments, 1); /* that there is a first one */
+    NodeId id = build_call(elaborator->build, method, elaborator->arguments.items + first,
+                           (uint32_t)(elaborator->arguments.count - first), ast->span);
+    elaborator->arguments.count = first;
     return item_of(id);
 }
 

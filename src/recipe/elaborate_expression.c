@@ -123,28 +123,28 @@ static bool short_cut(const Frame *frame, AstOp op, Item left) {
     return node->kind == NODE_NUMBER && (node->number != 0) == (op == AST_OR);
 }
 
+/* The value of a step of a chain, with what stands on its left. */
+static Item evaluate_step(const Frame *frame, const Ast *step, Item left) {
+    Build *build = frame->elaborator->build;
+    if (short_cut(frame, step->op, left))
+        return item_of(build_number(build, step->op == AST_OR, NUMBER_BOOL, step->span));
+    Item right = elaborate_expression(frame, step->b);
+    if (step->op == AST_ADD && left.kind == ITEM_LIST && right.kind == ITEM_LIST)
+        return join_lists(frame, left, right, step->span);
+    NodeId a = item_node(frame, left, step->a->span), b = item_node(frame, right, step->b->span);
+    return item_of(build_operator(build, step->op, a, b, step->span));
+}
+
 /* Chains lean to the left and may be long: down the spine, then up again. */
 static Item evaluate_binary(const Frame *frame, const Ast *ast) {
+    if (ast->a->kind != AST_BINARY)
+        return evaluate_step(frame, ast, elaborate_expression(frame, ast->a));
     VECTOR(const Ast *) spine = {0};
     for (; ast->kind == AST_BINARY; ast = ast->a)
         vector_push(&spine, ast);
     Item left = elaborate_expression(frame, ast);
-    while (spine.count > 0) {
-        const Ast *step = spine.items[--spine.count];
-        if (short_cut(frame, step->op, left)) {
-            left = item_of(build_number(frame->elaborator->build, step->op == AST_OR, NUMBER_BOOL,
-                                        step->span));
-            continue;
-        }
-        Item right = elaborate_expression(frame, step->b);
-        if (step->op == AST_ADD && left.kind == ITEM_LIST && right.kind == ITEM_LIST) {
-            left = join_lists(frame, left, right, step->span);
-            continue;
-        }
-        NodeId a = item_node(frame, left, step->a->span),
-               b = item_node(frame, right, step->b->span);
-        left = item_of(build_operator(frame->elaborator->build, step->op, a, b, step->span));
-    }
+    while (spine.count > 0)
+        left = evaluate_step(frame, spine.items[--spine.count], left);
     vector_free(&spine);
     return left;
 }

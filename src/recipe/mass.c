@@ -7,8 +7,9 @@
 static const double mass_tolerance = 1e-6;
 
 Mass mass_number(Arena *arena, double number) {
-    if (number == 0)
-        return (Mass){0};
+    static const MassTerm one = {.coefficient = 1};
+    if (number == 0 || number == 1)
+        return (Mass){.terms = &one, .n_terms = number == 1};
     MassTerm *term = arena_new(arena, MassTerm);
     term->coefficient = number;
     return (Mass){.terms = term, .n_terms = 1};
@@ -32,6 +33,8 @@ static int compare_terms(const MassTerm *a, const MassTerm *b) {
 Mass mass_add(Arena *arena, Mass a, Mass b, double sign) {
     if (a.unknown || b.unknown || a.n_terms + b.n_terms > MASS_TERMS)
         return (Mass){.unknown = true};
+    if (b.n_terms == 0)
+        return a;
     MassTerm *terms = arena_array(arena, MassTerm, a.n_terms + b.n_terms);
     uint32_t n = 0, i = 0, k = 0;
     while (i < a.n_terms || k < b.n_terms) {
