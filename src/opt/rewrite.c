@@ -8,20 +8,21 @@
 #include <string.h>
 
 #define KIND(name) (1u << VALUE_##name)
-enum { ANY_KIND = UINT16_MAX };
+#define OP(name)   (1ull << OP_##name)
+_Static_assert(OP_COUNT <= 64, "there is a bit for each");
 
 /* In this order. */
 const Rewrite rewrites[REWRITE_COUNT] = {
-    {"concat", KIND(CONCAT), rewrite_concat,
+    {"concat", KIND(CONCAT), 0, rewrite_concat,
      "arithmetic on concatenations becomes concatenations of arithmetic"},
-    {"simplify", ANY_KIND, rewrite_simplify,
+    {"simplify", KIND(REDUCE) | KIND(QUANTISE), OP(POW) | OP(DIV), rewrite_simplify,
      "factors leave sums, sums of products become dot products"},
-    {"affine", KIND(MAP), rewrite_affine, "chains of sums and scalings become one weighted sum"},
-    {"rows", KIND(REDUCE), rewrite_rows,
+    {"affine", KIND(MAP), 0, rewrite_affine, "chains of sums and scalings become one weighted sum"},
+    {"rows", KIND(REDUCE), 0, rewrite_rows,
      "reductions over very long rows are cut into columns and short rows"},
-    {"sink", KIND(PERMUTE) | KIND(SLICE) | KIND(STRETCH), rewrite_sink,
+    {"sink", KIND(PERMUTE) | KIND(SLICE) | KIND(STRETCH), 0, rewrite_sink,
      "views move down to what they are views of"},
-    {"combine", KIND(MAP), rewrite_combine,
+    {"combine", 0, OP(WHERE) | OP(ABS), rewrite_combine,
      "operations that often follow each other become one that does both"},
 };
 
@@ -161,26 +162,44 @@ static void assert_program(const Program *program) {
     builder_free(&fault);
 }
 
-static uint32_t kinds_of(const Program *program) {
-    uint32_t kinds = 0;
-    for (ValueId id = 0; id < program_count(program); id++)
-        kinds |= 1u << program_value(program, id)->kind;
-    return kinds;
+/* What kinds of values a program has, as Rewrite tells them. */
+typedef struct Contents {
+    uint32_t kinds;
+    uint64_t ops;
+} Contents;
+
+static Contents contents_of(const Program *program) {
+    Contents contents = {0};
+    for (ValueId id = 0; id < program_count(program); id++) {
+        const Value *value = program_value(program, id);
+        contents.kinds |= 1u << value->kind;
+        if (value->kind == VALUE_MAP)
+            contents.ops |= 1ull << value->op;
+    }
+    return contents;
+}
+
+/* What was made before the key's dimensions were asked for may be simpler now in any case. */
+static bool has_work(const Rewrite *rewrite, const Program *program, Contents contents) {
+    return (contents.kinds & rewrite->kinds) != 0 || (contents.ops & rewrite->ops) != 0 ||
+           (rewrite->value == rewrite_simplify && program_asked(program));
 }
 
 /* Every rewrite that has something to do once, in order; frees PROGRAM, if there is one. CALLERS is
  * what to start from otherwise. */
 static Program *rewrite_round(Arena *arena, Program *program, const Program *callers,
                               RootSpec *roots, uint32_t n_roots, Compute compute) {
+    Contents contents = contents_of(program == NULL ? callers : program);
     for (size_t i = 0; i < REWRITE_COUNT; i++) {
         const Program *current = program == NULL ? callers : program;
-        if ((rewrites[i].kinds & kinds_of(current)) == 0)
+        if (!has_work(&rewrites[i], current, contents))
             continue;
         Program *next = rewrite_apply(arena, current, &rewrites[i], roots, n_roots, compute);
         assert_program(next);
         if (program != NULL)
             program_free(program);
         program = next;
+        contents = contents_of(program);
     }
     /* Where none has anything to do, as with no values at all, the first one makes a copy. */
     return program != NULL ? program

@@ -47,7 +47,9 @@ typedef struct Rewriting {
 
 typedef struct Rewrite {
     const char *name;
-    uint32_t kinds; /* bits by ValueKind: without one of these there is nothing for it to do */
+    /* Bits by ValueKind, and by OpCode of MAPs: without one of these it has nothing to do. */
+    uint32_t kinds;
+    uint64_t ops;
     /* The value of `to` that stands for ID of `from`; those of its operands are there. */
     ValueId (*value)(Rewriting *rewriting, ValueId id);
     const char *what;
