@@ -109,15 +109,23 @@ uint32_t program_shapes(const Program *program) {
     return (uint32_t)program->shapes.count;
 }
 
-bool program_broadcast(Program *program, ShapeId a, ShapeId b, ShapeId *out) {
-    *out = a == SHAPE_ID_SCALAR ? b : a;
-    if (a == b || a == SHAPE_ID_SCALAR || b == SHAPE_ID_SCALAR)
-        return true;
+static bool broadcast_dims(Program *program, ShapeId a, ShapeId b, ShapeId *out) {
     Shape both;
     if (!shape_broadcast(program_dims(program, a), program_dims(program, b), &both))
         return false;
     *out = program_shape(program, &both);
     return true;
+}
+
+/* Shapes that go together without a look at them, as most do. */
+static inline bool broadcast(Program *program, ShapeId a, ShapeId b, ShapeId *out) {
+    *out = a == SHAPE_ID_SCALAR ? b : a;
+    return a == b || a == SHAPE_ID_SCALAR || b == SHAPE_ID_SCALAR ||
+           broadcast_dims(program, a, b, out);
+}
+
+bool program_broadcast(Program *program, ShapeId a, ShapeId b, ShapeId *out) {
+    return broadcast(program, a, b, out);
 }
 
 const Value *program_value(const Program *program, ValueId id) {
@@ -158,12 +166,25 @@ static uint64_t payload(const Value *value) {
 }
 
 static uint64_t hash_candidate(const Candidate *wanted) {
+    enum { FEW = 3 };
     const Value *value = &wanted->value;
-    uint64_t head[3] = {value->kind | (uint64_t)value->op << 8 | (uint64_t)value->dtype << 16 |
-                            (uint64_t)(uint8_t)value->axis << 24 | (uint64_t)value->shape << 32,
-                        payload(value), value->slot | (uint64_t)value->n_operands << 32};
-    uint64_t hash = XXH3_64bits(head, sizeof head);
-    hash = XXH3_64bits_withSeed(wanted->operands, value->n_operands * sizeof(ValueId), hash);
+    struct {
+        uint64_t payload;
+        uint32_t kinds, shape, slot, n_operands;
+        ValueId operands[FEW + 1];
+    } fixed = {payload(value),
+               value->kind | (uint32_t)value->op << 8 | (uint32_t)value->dtype << 16 |
+                   (uint32_t)(uint8_t)value->axis << 24,
+               value->shape,
+               value->slot,
+               value->n_operands,
+               {0}};
+    bool few = value->n_operands <= FEW;
+    for (uint32_t i = 0; few && i < value->n_operands; i++)
+        fixed.operands[i] = wanted->operands[i];
+    uint64_t hash = XXH3_64bits(&fixed, sizeof fixed);
+    if (!few)
+        hash = XXH3_64bits_withSeed(wanted->operands, value->n_operands * sizeof(ValueId), hash);
     if (has_extras(value->kind))
         hash = XXH3_64bits_withSeed(wanted->extras, value->slot * sizeof(uint64_t), hash);
     return hash;
@@ -412,13 +433,13 @@ ValueId program_map(Program *program, OpCode op, const ValueId *operands) {
     ShapeId shape = SHAPE_ID_SCALAR, inner = SHAPE_ID_SCALAR;
     for (unsigned i = 0; i < arity; i++) {
         own[i] = unstretched(program, operands[i]);
-        bool fits = program_broadcast(program, shape, shape_of(program, operands[i]), &shape) &&
-                    program_broadcast(program, inner, shape_of(program, own[i]), &inner);
+        bool fits = broadcast(program, shape, shape_of(program, operands[i]), &shape) &&
+                    broadcast(program, inner, shape_of(program, own[i]), &inner);
         assert(fits);
         (void)fits;
     }
     for (unsigned i = 0; i < arity; i++)
-        if (shape_of(program, own[i]) != SHAPE_ID_SCALAR) {
+        if (shape_of(program, own[i]) != SHAPE_ID_SCALAR && shape_of(program, own[i]) != inner) {
             own[i] = program_stretch(program, own[i], inner);
             own[i] = unstretched(program, own[i]);
         }

@@ -1,18 +1,8 @@
 #include "recipe/graph.h"
 
-#include "base/map.h"
-#include "base/vector.h"
-
 #include <string.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
-
-struct Graph {
-    Arena *arena;
-    VECTOR(Node) nodes;
-    VECTOR(NodeId) operands;
-    HashIndex index;
-};
 
 Graph *graph_new(Arena *arena) {
     Graph *graph = arena_new(arena, Graph);
@@ -32,18 +22,6 @@ void graph_free(Graph *graph) {
     index_free(&graph->index);
 }
 
-uint32_t graph_count(const Graph *graph) {
-    return (uint32_t)graph->nodes.count;
-}
-
-const Node *graph_node(const Graph *graph, NodeId id) {
-    return &graph->nodes.items[id];
-}
-
-const NodeId *graph_operands(const Graph *graph, NodeId id) {
-    return &graph->operands.items[graph->nodes.items[id].first_operand];
-}
-
 /* A node that may not exist yet, with its operands. */
 typedef struct Wanted {
     const Node *node;
@@ -54,20 +32,40 @@ static uint64_t hash_text(uint64_t seed, Text text) {
     return XXH3_64bits_withSeed(text.data, text.size, seed);
 }
 
+/* The number or the method; entries are compared by what they say. */
+static uint64_t payload(const Node *node) {
+    uint64_t bits = 0;
+    if (node->kind == NODE_CALL)
+        bits = (uint64_t)(uintptr_t)node->method;
+    else if (node->kind != NODE_MAP)
+        memcpy(&bits, &node->number, sizeof bits);
+    return bits;
+}
+
 static uint64_t hash_node(const Node *node, const NodeId *operands) {
+    enum { FEW = 3 };
     struct {
-        uint32_t kind, op, number_kind, spaces, n_operands, unused;
-        uint64_t number;
-        const Method *method;
-    } fixed = {node->kind, node->op, node->number_kind, node->spaces, node->n_operands,
-               0,          0,        node->method};
-    memcpy(&fixed.number, &node->number, sizeof fixed.number);
+        uint64_t payload;
+        uint32_t kinds, spaces, n_operands;
+        NodeId operands[FEW];
+    } fixed = {payload(node),
+               (uint32_t)node->kind | (uint32_t)node->op << 8 | (uint32_t)node->number_kind << 16,
+               node->spaces,
+               node->n_operands,
+               {0}};
+    bool few = node->n_operands <= FEW;
+    for (uint32_t i = 0; few && i < node->n_operands; i++)
+        fixed.operands[i] = operands[i];
     uint64_t hash = XXH3_64bits(&fixed, sizeof fixed);
-    hash = hash_text(hash, node->text);
-    hash = hash_text(hash, node->config);
-    for (uint32_t i = 0; node->entries != NULL && i < node->n_operands; i++)
+    if (!few)
+        hash = XXH3_64bits_withSeed(operands, node->n_operands * sizeof *operands, hash);
+    if (node->text.size > 0)
+        hash = hash_text(hash, node->text);
+    if (node->config.size > 0)
+        hash = hash_text(hash, node->config);
+    for (uint32_t i = 0; node->kind == NODE_MAP && i < node->n_operands; i++)
         hash = hash_text(hash_text(hash, node->entries[i].first), node->entries[i].last);
-    return XXH3_64bits_withSeed(operands, node->n_operands * sizeof *operands, hash);
+    return hash;
 }
 
 static bool same_entries(const MapEntry *a, const MapEntry *b, uint32_t n) {
@@ -83,11 +81,10 @@ static bool same_node(const void *context, const void *wanted, uint32_t item) {
     const Wanted *want = wanted;
     const Node *a = want->node, *b = &graph->nodes.items[item];
     if (a->kind != b->kind || a->op != b->op || a->number_kind != b->number_kind ||
-        a->spaces != b->spaces || a->n_operands != b->n_operands || a->method != b->method ||
-        memcmp(&a->number, &b->number, sizeof a->number) != 0 || !text_equal(a->text, b->text) ||
-        !text_equal(a->config, b->config) || (a->entries == NULL) != (b->entries == NULL))
+        a->spaces != b->spaces || a->n_operands != b->n_operands || payload(a) != payload(b) ||
+        !text_equal(a->text, b->text) || !text_equal(a->config, b->config))
         return false;
-    if (a->entries != NULL && !same_entries(a->entries, b->entries, a->n_operands))
+    if (a->kind == NODE_MAP && !same_entries(a->entries, b->entries, a->n_operands))
         return false;
     return a->n_operands == 0 || memcmp(want->operands, &graph->operands.items[b->first_operand],
                                         a->n_operands * sizeof(NodeId)) == 0;

@@ -7,6 +7,8 @@
 #ifndef RECIPE_GRAPH_H
 #define RECIPE_GRAPH_H
 
+#include "base/map.h"
+#include "base/vector.h"
 #include "recipe/method.h"
 
 typedef uint32_t NodeId;
@@ -36,21 +38,30 @@ typedef struct MapEntry {
     Span span;
 } MapEntry;
 
+/* (Large recipes have many nodes: these are packed.) */
 typedef struct Node {
-    NodeKind kind;
-    AstOp op;
-    NumberKind number_kind;
+    NodeKind kind : 8;
+    AstOp op : 8;
+    NumberKind number_kind : 8;
     uint32_t first_operand, n_operands;
     SpaceSet spaces; /* those that the node itself fixes; 0: to be inferred */
-    double number;
+    union {
+        double number;           /* NUMBER */
+        const Method *method;    /* CALL */
+        const MapEntry *entries; /* MAP: n_operands of them */
+    };
     Text text;
     Text config;
-    const Method *method;
-    const MapEntry *entries; /* n_operands of them */
     Span span;
 } Node;
 
-typedef struct Graph Graph;
+/* Read by the functions below alone. */
+typedef struct Graph {
+    Arena *arena;
+    VECTOR(Node) nodes;
+    VECTOR(NodeId) operands;
+    HashIndex index;
+} Graph;
 
 Graph *graph_new(Arena *arena);
 void graph_free(Graph *graph); /* what is not in the arena */
@@ -58,9 +69,17 @@ void graph_free(Graph *graph); /* what is not in the arena */
 /* Room for that many more nodes, so that a large graph is not moved while it grows. */
 void graph_reserve(Graph *graph, size_t nodes);
 
-uint32_t graph_count(const Graph *graph);
-const Node *graph_node(const Graph *graph, NodeId id);
-const NodeId *graph_operands(const Graph *graph, NodeId id);
+static inline uint32_t graph_count(const Graph *graph) {
+    return (uint32_t)graph->nodes.count;
+}
+
+static inline const Node *graph_node(const Graph *graph, NodeId id) {
+    return &graph->nodes.items[id];
+}
+
+static inline const NodeId *graph_operands(const Graph *graph, NodeId id) {
+    return &graph->operands.items[graph->nodes.items[id].first_operand];
+}
 
 /* Finds or makes a node. The span of the first occurrence is kept. OPERANDS exist already. */
 NodeId graph_add(Graph *graph, Node node, const NodeId *operands, uint32_t n_operands);
