@@ -14,6 +14,32 @@ static bool is_filled(const char *block, size_t size, char value) {
     return true;
 }
 
+static void fill_arena(Arena *arena, char *blocks[], unsigned n, char mark) {
+    for (unsigned i = 0; i < n; i++) {
+        blocks[i] = arena_alloc(arena, 50000);
+        memset(blocks[i], mark, 50000);
+    }
+}
+
+START_TEST(a_joined_arena_keeps_what_was_in_both) {
+    for (unsigned n = 0; n <= 4; n += 2)
+        for (unsigned m = 0; m <= 4; m += 2) {
+            Arena arena = {0}, from = {0};
+            char *first[4], *second[4], *third[4];
+            fill_arena(&arena, first, n, 1);
+            fill_arena(&from, second, m, 2);
+            arena_join(&arena, &from);
+            ck_assert_ptr_null(from.chunk);
+            fill_arena(&arena, third, 4, 3);
+            for (unsigned k = 0; k < n; k++)
+                ck_assert(is_filled(first[k], 50000, 1));
+            for (unsigned k = 0; k < m; k++)
+                ck_assert(is_filled(second[k], 50000, 2));
+            arena_free(&arena);
+        }
+}
+END_TEST
+
 START_TEST(arena_memory_is_zeroed_and_apart) {
     Arena arena = {0};
     char *blocks[300];
@@ -93,6 +119,7 @@ Suite *base_suite(void) {
     Suite *suite = suite_create("base");
     TCase *tests = tcase_create("base");
     tcase_add_test(tests, arena_memory_is_zeroed_and_apart);
+    tcase_add_test(tests, a_joined_arena_keeps_what_was_in_both);
     tcase_add_test(tests, numbers_print_shortest);
     tcase_add_test(tests, printable_escapes_control_and_broken_bytes);
     tcase_add_test(tests, names_are_unique);

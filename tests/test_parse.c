@@ -524,6 +524,24 @@ START_TEST(docs_are_the_comments_above) {
 }
 END_TEST
 
+START_TEST(texts_outlive_the_trees_that_were_read_apart) {
+    Arena arena = {0}, trees = {0};
+    Diags *diags = diags_new();
+    Text text = TEXT("# of x\nx = \"a\\n\"\ny = \"plain\"\n");
+    Ast *file = parse_recipe_apart(&arena, &trees, diags, diags_source(diags, TEXT("t"), text));
+    Text name = file->items[0]->text, doc = file->items[0]->doc;
+    Text decoded = file->items[0]->a->text, plain = file->items[1]->a->text;
+    ck_assert_ptr_nonnull(trees.chunk);
+    arena_free(&trees);
+    ck_assert(text_equal(name, TEXT("x")));
+    ck_assert(text_equal(doc, TEXT("of x")));
+    ck_assert(text_equal(decoded, TEXT("a\n")));
+    ck_assert(text_equal(plain, TEXT("plain")));
+    diags_free(diags);
+    arena_free(&arena);
+}
+END_TEST
+
 static Text spanned(const Diags *diags, Span span) {
     const char *text = diags_find(diags, span.source)->text.data;
     return (Text){text + span.begin, span.end - span.begin};
@@ -631,6 +649,7 @@ Suite *parse_suite(void) {
     tcase_add_test(tests, long_chains_are_no_nesting);
     tcase_add_test(tests, nesting_has_a_limit);
     tcase_add_test(tests, docs_are_the_comments_above);
+    tcase_add_test(tests, texts_outlive_the_trees_that_were_read_apart);
     tcase_add_test(tests, spans_hold_what_they_name);
     tcase_add_test(tests, documented_examples_are_read);
     tcase_add_test(tests, repeated_names_keep_the_last_value);

@@ -157,6 +157,19 @@ void arena_free(Arena *arena) {
     *arena = (Arena){0};
 }
 
+void arena_join(Arena *arena, Arena *from) {
+    if (arena->chunk == NULL || from->chunk == NULL) {
+        *arena = arena->chunk == NULL ? *from : *arena;
+    } else {
+        ArenaChunk *oldest = from->chunk;
+        while (oldest->older != NULL)
+            oldest = oldest->older;
+        oldest->older = arena->chunk->older;
+        arena->chunk->older = from->chunk;
+    }
+    *from = (Arena){0};
+}
+
 void arena_reset(Arena *arena) {
     ArenaChunk *kept = arena->chunk;
     if (kept == NULL)

@@ -18,6 +18,9 @@ typedef struct Arena {
 /* A zeroed Arena is an empty one. */
 void arena_free(Arena *arena);
 
+/* What is in FROM goes over to ARENA, and stays where it is. */
+void arena_join(Arena *arena, Arena *from);
+
 /* Empties the arena and keeps some of its memory, for what comes next. */
 void arena_reset(Arena *arena);
 

@@ -700,7 +700,7 @@ bool lower(Arena *arena, Diags *diags, const Region *region, Text key, const Key
                    .call = NODE_NONE};
     Term *terms = arena_array(arena, Term, region->n_roots + 1);
     uint32_t slot = 0;
-    program_reserve(program, region->n_nodes);
+    program_reserve(program, region->n_nodes + region->n_nodes / 4);
     bool ok = evaluate_region(&state, region, key, &slot, terms);
     for (uint32_t i = 0; i < region->n_roots; i++) {
         lowering->roots[i] = (LowerRoot){.node = region->roots[i]};

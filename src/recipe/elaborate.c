@@ -305,12 +305,14 @@ static void look_at(const Frame *frame, const Ast *final, Item last) {
 }
 
 static File *read_file(Elaborator *elaborator, Text path, uint32_t source, bool imported) {
-    const Ast *ast = parse_recipe(elaborator->arena, elaborator->diags, source);
+    const Ast *ast =
+        parse_recipe_apart(elaborator->arena, &elaborator->trees, elaborator->diags, source);
     File *file = arena_new(elaborator->arena, File);
     *file = (File){.path = path,
                    .folder = imported ? path_folder(path) : elaborator->options->folder,
                    .scope = library_scope(elaborator->recipe->library, ast),
                    .imported = imported};
+    elaborator->defines |= file->scope->n_definitions > 0;
     vector_push(&elaborator->files, file);
     if (!imported)
         elaborator->recipe->scope = file->scope;
@@ -378,7 +380,12 @@ static NodeId call_with_nodes(void *context, const Definition *function, const A
     return result.kind == ITEM_POISON ? NODE_NONE : item_node(&frame, result, span);
 }
 
+/* Of a recipe that defines nothing, the trees have served; they are large. */
 static void free_elaborator(Elaborator *elaborator) {
+    if (elaborator->defines)
+        arena_join(elaborator->arena, &elaborator->trees);
+    else
+        arena_free(&elaborator->trees);
     for (size_t i = 0; i < elaborator->environments.count; i++) {
         vector_free(&elaborator->environments.items[i]->bindings);
         index_free(&elaborator->environments.items[i]->index);

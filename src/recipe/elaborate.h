@@ -53,6 +53,8 @@ struct File {
 
 typedef struct Elaborator {
     Arena *arena;
+    Arena trees;  /* the files as written */
+    bool defines; /* one of them has definitions, which are trees */
     Diags *diags;
     Build *build;
     Recipe *recipe;

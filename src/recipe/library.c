@@ -349,10 +349,18 @@ static void add_definition(Library *library, Scope *scope, const Ast *statement)
     scope->definitions[scope->n_definitions++] = definition;
 }
 
+static bool is_definition_kind(AstKind kind) {
+    return kind == AST_DEF || kind == AST_METHOD || kind == AST_CONVERSION || kind == AST_CONFIG ||
+           kind == AST_TEMPLATE;
+}
+
 static Scope *read_scope(Library *library, const Ast *file) {
     Scope *scope = arena_new(library->arena, Scope);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < file->n_items; i++)
+        n += is_definition_kind(file->items[i]->kind);
     scope->library = library;
-    scope->definitions = arena_array(library->arena, Definition, file->n_items + 1);
+    scope->definitions = arena_array(library->arena, Definition, n + 1);
     for (uint32_t i = 0; i < file->n_items; i++)
         add_definition(library, scope, file->items[i]);
     vector_push(&library->scopes, scope);

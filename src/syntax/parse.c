@@ -124,9 +124,9 @@ static void parse(Parser *parser) {
     RecipeParserFree(grammar, free);
 }
 
-Ast *parse_recipe(Arena *arena, Diags *diags, uint32_t source) {
+Ast *parse_recipe_apart(Arena *arena, Arena *trees, Diags *diags, uint32_t source) {
     Text text = diags_find(diags, source)->text;
-    Parser parser = {.arena = arena, .diags = diags};
+    Parser parser = {.arena = arena, .trees = trees, .diags = diags};
     parser.layout = (Layout){.diags = diags, .source = source, .text = text};
     if (check_source(diags, source, text)) {
         parser.layout = layout_open(diags, source, text);
@@ -137,6 +137,10 @@ Ast *parse_recipe(Arena *arena, Diags *diags, uint32_t source) {
         tree_file(&parser, list_empty());
     layout_close(&parser.layout);
     return parser.file;
+}
+
+Ast *parse_recipe(Arena *arena, Diags *diags, uint32_t source) {
+    return parse_recipe_apart(arena, arena, diags, source);
 }
 
 static void report_token(Rows *rows, Token token) {

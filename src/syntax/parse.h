@@ -13,6 +13,8 @@ Dialect source_dialect(Text text);
 /* A whole recipe: AST_FILE. Mistakes are reported, all of them in one run, and leave AST_ERROR
  * nodes; never NULL. */
 Ast *parse_recipe(Arena *arena, Diags *diags, uint32_t source);
+/* The same, whose nodes are in TREES, and may be freed before the texts that they hold. */
+Ast *parse_recipe_apart(Arena *arena, Arena *trees, Diags *diags, uint32_t source);
 
 /* An instruction list. */
 typedef struct Instruction Instruction;

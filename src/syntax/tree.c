@@ -12,7 +12,7 @@ AstList list_add(Parser *parser, AstList list, Ast *item) {
     bool full = list.count == 0 || (list.count >= LEAST && (list.count & (list.count - 1)) == 0);
     if (full) {
         uint32_t room = list.count == 0 ? LEAST : list.count * 2;
-        Ast **items = arena_array(parser->arena, Ast *, room);
+        Ast **items = arena_array(parser->trees, Ast *, room);
         for (uint32_t i = 0; i < list.count; i++)
             items[i] = list.items[i];
         list.items = items;
@@ -34,7 +34,7 @@ static Span open_close(const Parser *parser, Token open, Token close) {
 }
 
 Ast *node_new(Parser *parser, AstKind kind, Span span) {
-    Ast *node = arena_new(parser->arena, Ast);
+    Ast *node = arena_new(parser->trees, Ast);
     node->kind = kind;
     node->span = span;
     node->depth = 1;

@@ -8,7 +8,7 @@
 #include "syntax/layout.h"
 
 typedef struct Parser {
-    Arena *arena;
+    Arena *arena, *trees; /* for texts, and for nodes */
     Diags *diags;
     Layout layout;
     bool recovering; /* the grammar discards what is left of this statement */
