@@ -14,23 +14,10 @@ Text text_from(const char *terminated) {
     return (Text){terminated, strlen(terminated)};
 }
 
-bool text_equal(Text a, Text b) {
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
 int text_compare(Text a, Text b) {
     size_t shorter = a.size < b.size ? a.size : b.size;
     int order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-bool text_starts(Text text, Text prefix) {
-    return text.size >= prefix.size && text_equal((Text){text.data, prefix.size}, prefix);
-}
-
-bool text_ends(Text text, Text suffix) {
-    return text.size >= suffix.size &&
-           text_equal((Text){text.data + text.size - suffix.size, suffix.size}, suffix);
 }
 
 /* Drawn once; of threads that draw at the same time the first decides. */

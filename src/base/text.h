@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct Text {
     const char *data;
@@ -18,15 +19,31 @@ typedef struct Text {
 
 #define TEXT(literal) ((Text){(literal), sizeof(literal) - 1})
 
+/* Names are compared all the time, and mostly differ in their size or in a byte at either end. */
+static inline bool text_equal(Text a, Text b) {
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static inline bool text_starts(Text text, Text prefix) {
+    if (prefix.size == 0 || text.size < prefix.size)
+        return prefix.size == 0;
+    return text.data[0] == prefix.data[0] && memcmp(text.data, prefix.data, prefix.size) == 0;
+}
+
+static inline bool text_ends(Text text, Text suffix) {
+    if (suffix.size == 0 || text.size < suffix.size)
+        return suffix.size == 0;
+    const char *end = text.data + text.size - suffix.size;
+    return text.data[text.size - 1] == suffix.data[suffix.size - 1] &&
+           memcmp(end, suffix.data, suffix.size) == 0;
+}
+
 /* For printf: printf("%.*s", TEXT_ARG(text)) */
 #define TEXT_ARG(text) ((int)(text).size), ((text).data)
 
 Text text_from(const char *terminated);
-bool text_equal(Text a, Text b);
 /* Bytewise order; a prefix comes first. */
 int text_compare(Text a, Text b);
-bool text_starts(Text text, Text prefix);
-bool text_ends(Text text, Text suffix);
 /* XXH3, seeded anew in every process, so that no file can bring names prepared to collide. */
 uint64_t text_hash(Text text);
 

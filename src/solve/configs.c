@@ -314,6 +314,10 @@ static bool enough(uint32_t known, uint32_t all) {
     return known > 0 && (double)known >= all * 0.1;
 }
 
+static uint32_t least_enough(uint32_t all) {
+    return all > 10 ? (all + 9) / 10 : 1;
+}
+
 /* Names that are looked up in several configs. */
 typedef struct HashedNames {
     const Text *names;
@@ -343,14 +347,19 @@ static HashedNames hash_names(const Text *names, uint32_t n) {
     return hashed;
 }
 
-/* The number of names that a config knows; of a network's, without bringing its keys into being. */
-static uint32_t count_known(const Config *config, const HashedNames *hashed) {
+static bool knows(const Config *config, const HashedNames *hashed, uint32_t i) {
     const struct ConfigParts *parts = config->parts;
+    return index_find(&parts->name_index, hashed->hashes[i], same_name, parts, &hashed->names[i]) !=
+               INDEX_NONE ||
+           (parts->network != NULL && network_knows(parts->network, hashed->names[i]));
+}
+
+/* The number of names that a config knows, or fewer than LEAST if it is clear that there are no
+ * more; of a network's, without bringing its keys into being. */
+static uint32_t count_known(const Config *config, const HashedNames *hashed, uint32_t least) {
     uint32_t known = 0;
-    for (uint32_t i = 0; i < hashed->count; i++)
-        known += index_find(&parts->name_index, hashed->hashes[i], same_name, parts,
-                            &hashed->names[i]) != INDEX_NONE ||
-                 (parts->network != NULL && network_knows(parts->network, hashed->names[i]));
+    for (uint32_t i = 0; i < hashed->count && i - known <= hashed->count - least; i++)
+        known += knows(config, hashed, i);
     return known;
 }
 
@@ -361,13 +370,13 @@ static int by_falling_name(const void *a, const void *b) {
 
 static ConfigMatches find_matches(Configs *configs, const HashedNames *hashed) {
     VECTOR(ConfigMatch) found = {0};
-    uint32_t n = hashed->count, least = (n + 9) / 10 > 0 ? (n + 9) / 10 : 1;
+    uint32_t n = hashed->count, least = least_enough(n);
     for (size_t i = 0; i < configs->entries.count && n > 0; i++) {
         Entry *entry = configs->entries.items[i];
         if (!may_know(configs, entry, hashed, least))
             continue;
         const Config *config = entry_config(configs, entry);
-        uint32_t known = config != NULL ? count_known(config, hashed) : 0;
+        uint32_t known = config != NULL ? count_known(config, hashed, least) : 0;
         if (enough(known, n))
             vector_push(&found, (ConfigMatch){config, (n - known) / (double)n});
     }
@@ -388,7 +397,7 @@ static const Config *find_perfect(Configs *configs, const HashedNames *hashed) {
         if (behind || !may_know(configs, entry, hashed, n))
             continue;
         const Config *config = entry_config(configs, entry);
-        if (config != NULL && count_known(config, hashed) == n)
+        if (config != NULL && count_known(config, hashed, n) == n)
             perfect = config;
     }
     return perfect;
@@ -453,7 +462,7 @@ const Config *configs_best(Configs *configs, const Text *names, uint32_t n) {
 
 bool config_fits(const Config *config, const Text *names, uint32_t n) {
     HashedNames hashed = hash_names(names, n);
-    bool fits = enough(count_known(config, &hashed), n);
+    bool fits = enough(count_known(config, &hashed, least_enough(n)), n);
     free(hashed.hashes);
     return fits;
 }
