@@ -116,19 +116,24 @@ static bool wildcard_text(Arena *arena, const Variables *variables, const Match 
 }
 
 Text pattern_fill(Arena *arena, const Variables *variables, Text pattern, const Match *match) {
-    Text key = TEXT(""), inside, value;
+    enum { PIECES = 16 };
+    Text pieces[PIECES], inside;
+    uint32_t n = 0;
     while (pattern.size > 0) {
-        Text literal = pattern_begin(pattern);
-        key = structure_join(arena, key, literal);
-        pattern = drop(pattern, literal.size);
+        if (n + 2 > PIECES) {
+            pieces[0] = structure_join_all(arena, pieces, n);
+            n = 1;
+        }
+        pieces[n] = pattern_begin(pattern);
+        pattern = drop(pattern, pieces[n++].size);
         if (pattern.size == 0 || !read_wildcard(pattern, &inside))
             break;
-        if (!wildcard_text(arena, variables, match, inside, &value))
-            value = (Text){pattern.data, inside.size + 2};
-        key = structure_join(arena, key, value);
+        if (!wildcard_text(arena, variables, match, inside, &pieces[n]))
+            pieces[n] = (Text){pattern.data, inside.size + 2};
         pattern = drop(pattern, inside.size + 2);
+        n++;
     }
-    return key;
+    return n == 1 ? pieces[0] : structure_join_all(arena, pieces, n);
 }
 
 bool pattern_writes_otherwise(Text pattern) {

@@ -67,29 +67,34 @@ static Datum unknown_variable(Structure *structure, Text name, Span span) {
 
 /* ---- names with wildcards ---- */
 
+Text structure_join_all(Arena *arena, const Text *pieces, uint32_t n) {
+    size_t size = 0;
+    for (uint32_t i = 0; i < n; i++)
+        size += pieces[i].size;
+    char *data = arena_alloc(arena, size + 1), *end = data;
+    for (uint32_t i = 0; i < n; i++)
+        if (pieces[i].size > 0)
+            end = mempcpy(end, pieces[i].data, pieces[i].size);
+    return (Text){data, size};
+}
+
 Text structure_join(Arena *arena, Text a, Text b) {
-    if (a.size == 0)
-        return b;
-    char *data = arena_alloc(arena, a.size + b.size + 1);
-    memcpy(data, a.data, a.size);
-    memcpy(data + a.size, b.data, b.size);
-    return (Text){data, a.size + b.size};
+    return a.size == 0 ? b : structure_join_all(arena, (Text[]){a, b}, 2);
 }
 
 Text structure_undot(Arena *arena, Text name, Text dots) {
-    size_t n = 0, size = 0;
-    for (size_t i = 0; i < name.size; i++)
-        n += name.data[i] == '.';
-    char *replaced = arena_alloc(arena, name.size + n * dots.size + 1);
-    for (size_t i = 0; i < name.size; i++) {
-        if (name.data[i] != '.') {
-            replaced[size++] = name.data[i];
-            continue;
-        }
-        memcpy(replaced + size, dots.data, dots.size);
-        size += dots.size;
+    size_t most = dots.size > 1 ? memory_size(name.size, dots.size) : name.size, size = 0;
+    char *replaced = arena_alloc(arena, most + 1);
+    for (const char *dot; name.size > 0 && (dot = memchr(name.data, '.', name.size)) != NULL;) {
+        size_t before = (size_t)(dot - name.data);
+        memcpy(replaced + size, name.data, before);
+        memcpy(replaced + size + before, dots.data, dots.size);
+        size += before + dots.size;
+        name = (Text){dot + 1, name.size - before - 1};
     }
-    return (Text){replaced, size};
+    if (name.size > 0)
+        memcpy(replaced + size, name.data, name.size);
+    return (Text){replaced, size + name.size};
 }
 
 /* `02`: the number of digits; 0 where FORMAT is no width. */

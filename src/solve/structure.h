@@ -71,6 +71,7 @@ void structure_forget(Structure *structure, Texts *names);
 /* The one name that it stands for. */
 Text structure_name(Structure *structure, const Ast *string);
 Text structure_join(Arena *arena, Text a, Text b);
+Text structure_join_all(Arena *arena, const Text *pieces, uint32_t n);
 /* What a wildcard holds: its name, and behind a colon how its value is written. */
 void structure_split(Text inside, Text *name, Text *format);
 /* A value written so; false where there is no such format. */
