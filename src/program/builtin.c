@@ -181,8 +181,6 @@ static bool bind_arguments(Call *call, const Builtin *builtin, Term *failure) {
     Lower *lower = call->lower;
     Term *rest = formals->variadic ? arena_array(lower->arena, Term, call->ast->n_items + 1) : NULL;
     *failure = term_null;
-    for (uint32_t i = 0; i < PARAMETER_LIMIT; i++)
-        call->arguments[i] = term_null;
     for (uint32_t i = 0, position = 0; i < call->ast->n_items; i++) {
         const Ast *argument = call->ast->items[i];
         int at = argument->text.size > 0 ? find_formal(formals, argument->text) : (int)position++;
@@ -225,6 +223,8 @@ static bool find_list_failure(Term list, Term *failure) {
 static Term call_builtin(Lower *lower, const Ast *ast, Text name, const Builtin *builtin) {
     Call call = {.lower = lower, .ast = ast, .name = name};
     Term failure;
+    for (uint32_t i = 0; i < PARAMETER_LIMIT; i++)
+        call.arguments[i].kind = TERM_NULL;
     if (!bind_arguments(&call, builtin, &failure) || find_list_failure(call.arguments[0], &failure))
         return failure;
     return builtin->call(&call);

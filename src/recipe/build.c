@@ -35,6 +35,11 @@ Build *build_new(Arena *arena, Graph *graph, Library *library, Diags *diags) {
     return build;
 }
 
+void build_reserve(Build *build, size_t nodes) {
+    graph_reserve(build->graph, nodes);
+    vector_reserve(&build->infos, nodes);
+}
+
 void build_free(Build *build) {
     vector_free(&build->infos);
     vector_free(&build->checks);

@@ -19,6 +19,8 @@ typedef struct Build Build;
 
 Build *build_new(Arena *arena, Graph *graph, Library *library, Diags *diags);
 void build_free(Build *build); /* what is not in the arena */
+/* Room for that many more nodes, so that a large graph is not moved while it grows. */
+void build_reserve(Build *build, size_t nodes);
 
 /* From now on nodes point at SITE (SPAN_NONE: at their own place), which is where a function of the
  * library was called. Returns what was set before. */

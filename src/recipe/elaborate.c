@@ -421,7 +421,7 @@ Recipe *elaborate(Arena *arena, Diags *diags, Library *library, uint32_t source,
     recipe->folder = options->folder;
     size_t errors = diag_errors(diags);
     const Source *text = diags_find(diags, source);
-    graph_reserve(recipe->graph, text->text.size / BYTES_PER_NODE);
+    build_reserve(recipe->build, text->text.size / BYTES_PER_NODE);
     Elaborator elaborator = {.arena = arena,
                              .diags = diags,
                              .build = recipe->build,

@@ -66,7 +66,7 @@ typedef struct Graph {
 Graph *graph_new(Arena *arena);
 void graph_free(Graph *graph); /* what is not in the arena */
 
-/* Room for that many more nodes, so that a large graph is not moved while it grows. */
+/* What build_reserve does for the nodes. */
 void graph_reserve(Graph *graph, size_t nodes);
 
 static inline uint32_t graph_count(const Graph *graph) {

@@ -103,8 +103,17 @@ static bool is_warned(const Losses *losses, NodeId id) {
     return span.source == last.source && span.begin == last.begin && span.end == last.end;
 }
 
+static bool knows_mandatory_keys(const Solved *solved) {
+    bool knows = false;
+    for (uint32_t i = 0; i < solved->n_domains; i++)
+        knows |= solved->domains[i].config != NULL;
+    return knows;
+}
+
 void keys_warn_losses(KeySolver *solvers, Solved *solved, const SetId *sets) {
     const Graph *graph = solved->recipe->graph;
+    if (!knows_mandatory_keys(solved))
+        return;
     Losses losses = {.solvers = solvers, .solved = solved, .graph = graph, .sets = sets};
     losses.filled = arena_array(solvers->arena, SetId, graph_count(graph) + 1);
     find_filled(&losses);

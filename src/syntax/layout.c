@@ -39,10 +39,12 @@ bool ends_operand(uint16_t kind) {
     }
 }
 
+enum { BYTES_PER_TOKEN = 3 /* of dense text */ };
+
 Layout layout_open(Diags *diags, uint32_t source, Text text) {
     Layout layout = {.diags = diags, .source = source, .text = text};
     Lexer lexer = lexer_open(text, lexer_preamble(text), DIALECT_RECIPE);
-    vector_reserve(&layout.tokens, text.size / 4 + 1);
+    vector_reserve(&layout.tokens, text.size / BYTES_PER_TOKEN + 1);
     Token token;
     do {
         token = lexer_next(&lexer);
@@ -114,7 +116,7 @@ static bool begins_line(const Layout *layout, Token token) {
 }
 
 static bool is_declaration(const Layout *layout) {
-    uint16_t next = following(layout).kind;
+    uint16_t next;
     switch (layout->tokens.items[layout->at].kind) {
     case T_DEF:
     case T_METHOD:
@@ -123,6 +125,7 @@ static bool is_declaration(const Layout *layout) {
     case T_SAVE:
     case T_CONFIG:
     case T_CONVERSION:
+        next = following(layout).kind;
         return next == T_NAME || next == T_STRING || next == T_FROM;
     default:
         return false;
