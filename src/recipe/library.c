@@ -66,6 +66,8 @@ static bool is_definition(const void *context, const void *wanted, uint32_t item
 
 static const Definition *find_here(const Scope *scope, DefinitionKind kind, Text name) {
     Wanted wanted = {kind, name};
+    if (scope->n_definitions == 0)
+        return NULL;
     uint32_t found =
         index_find(&scope->index, wanted_hash(wanted), is_definition, scope->definitions, &wanted);
     return found == INDEX_NONE ? NULL : &scope->definitions[found];

@@ -3,14 +3,6 @@
 #include "grammar/recipe.h"
 #include "syntax/ast.h"
 
-Span layout_span(const Layout *layout, Token token) {
-    return (Span){layout->source, token.begin, token.end};
-}
-
-Text layout_text(const Layout *layout, Token token) {
-    return (Text){layout->text.data + token.begin, token.end - token.begin};
-}
-
 bool is_soft_keyword(uint16_t kind) {
     return kind >= T_PARAM && kind <= T_WITH;
 }

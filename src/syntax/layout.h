@@ -36,8 +36,13 @@ Token layout_next(Layout *layout);
 void layout_close(Layout *layout);
 
 /* The place of a token, and its text. */
-Span layout_span(const Layout *layout, Token token);
-Text layout_text(const Layout *layout, Token token);
+static inline Span layout_span(const Layout *layout, Token token) {
+    return (Span){layout->source, token.begin, token.end};
+}
+
+static inline Text layout_text(const Layout *layout, Token token) {
+    return (Text){layout->text.data + token.begin, token.end - token.begin};
+}
 
 /* Words that are keywords at the beginning of a statement and names elsewhere (soft), or that are
  * never names (hard). */
