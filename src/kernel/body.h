@@ -231,6 +231,15 @@ SMALL_INTEGER(U32, uint32_t, 0, 4294967295.0)
 typedef real NAME(lanes) __attribute__((vector_size(BRACKET_LANES * sizeof(real))));
 typedef masks_t NAME(masks) __attribute__((vector_size(BRACKET_LANES * sizeof(real))));
 
+INLINE size_t NAME(bracket_keep)(real *kept, const real *a, size_t n, real low, real high) {
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        kept[n_kept] = a[i];
+        n_kept += (a[i] > low) & (a[i] < high);
+    }
+    return n_kept;
+}
+
 #if REAL_BITS == 32 && defined __F16C__
 #include "kernel/instructions.h"
 #else
@@ -252,6 +261,10 @@ INLINE bool NAME(bracket_any)(const NAME(masks) * masks) {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         any |= words[i];
     return any != 0;
+}
+
+INLINE size_t NAME(bracket_keep_lanes)(real *kept, const real *a, real low, real high) {
+    return NAME(bracket_keep)(kept, a, BRACKET_LANES, low, high);
 }
 #endif
 
@@ -431,15 +444,6 @@ INLINE uint64_t NAME(bracket_total)(const NAME(masks) * masks) {
     return total;
 }
 
-INLINE size_t NAME(bracket_keep)(real *kept, const real *a, size_t n, real low, real high) {
-    size_t n_kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        kept[n_kept] = a[i];
-        n_kept += (a[i] > low) & (a[i] < high);
-    }
-    return n_kept;
-}
-
 /* What is between the two, or one of them, is rare: the groups that hold some are listed without a
  * branch, as it could not be foreseen, and only they are looked at element by element. */
 static size_t NAME(bracket)(uint64_t counts[4], void *to, const void *of, size_t n, double lowest,
@@ -465,7 +469,7 @@ static size_t NAME(bracket)(uint64_t counts[4], void *to, const void *of, size_t
             memcpy(&x, group, sizeof x);
             is_low += x == low;
             is_high += x == high;
-            kept += NAME(bracket_keep)(kept, group, BRACKET_LANES, low, high);
+            kept += NAME(bracket_keep_lanes)(kept, group, low, high);
         }
     }
     uint64_t n_below = NAME(bracket_total)(&below), n_low = NAME(bracket_total)(&is_low);

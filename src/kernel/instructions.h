@@ -34,3 +34,13 @@ INLINE bool bracket_any_f32(const masks_f32 *masks) {
     memcpy(&bits, masks, sizeof bits);
     return !_mm256_testz_si256(bits, bits);
 }
+
+INLINE size_t bracket_keep_lanes_f32(float *kept, const float *a, float low, float high) {
+    __m256 x = _mm256_loadu_ps(a);
+    __m256 above = _mm256_cmp_ps(x, _mm256_set1_ps(low), _CMP_GT_OQ);
+    __m256 inside = _mm256_and_ps(above, _mm256_cmp_ps(x, _mm256_set1_ps(high), _CMP_LT_OQ));
+    size_t n_kept = 0;
+    for (unsigned bits = (unsigned)_mm256_movemask_ps(inside); bits != 0; bits &= bits - 1)
+        kept[n_kept++] = a[__builtin_ctz(bits)];
+    return n_kept;
+}
