@@ -41,6 +41,8 @@ typedef struct RuleHead {
     uint32_t size;
 } RuleHead;
 
+typedef VECTOR(ConversionSource) SourceVector;
+
 struct Conversion {
     Arena *arena;
     Diags *diags;
@@ -49,6 +51,7 @@ struct Conversion {
     const ConversionOperands *operands;
     VECTOR(Rule) rules;
     VECTOR(RuleHead) heads; /* of the rules */
+    SourceVector met;       /* of the rule that is applied: Presence.met */
 };
 
 bool conversion_converts(const Method *method, uint32_t p) {
@@ -80,8 +83,6 @@ static uint32_t model_place(const Method *method, uint32_t p) {
 
 /* ---- what a rule's expression reads ---- */
 
-typedef VECTOR(ConversionSource) SourceVector;
-
 /* x["…"] of a parameter x; else -1. */
 static int source_parameter(const Method *method, const Ast *ast) {
     bool is_source = ast->kind == AST_INDEX && ast->a->kind == AST_NAME && ast->n_items == 1 &&
@@ -103,43 +104,55 @@ static const Ast *chosen_branch(const Rule *rule, const Ast *ast) {
     return ast;
 }
 
-static void find_sources(const Conversion *conversion, const Rule *rule, const Match *match,
-                         const Ast *ast, SourceVector *sources) {
-    ast = chosen_branch(rule, ast);
-    if (ast == NULL)
-        return;
-    int parameter = source_parameter(conversion->method, ast);
-    if (parameter >= 0) {
-        Text key = pattern_fill(conversion->arena, &rule->variables, ast->items[0]->text, match);
-        vector_push(sources,
-                    (ConversionSource){ast, (uint32_t)parameter,
-                                       model_place(conversion->method, (uint32_t)parameter), key});
-        return;
-    }
-    find_sources(conversion, rule, match, ast->a, sources);
-    find_sources(conversion, rule, match, ast->b, sources);
-    find_sources(conversion, rule, match, ast->c, sources);
-    for (uint32_t i = 0; i < ast->n_items; i++)
-        find_sources(conversion, rule, match, ast->items[i], sources);
-}
-
 /* What asks whether the keys are there that a rule reads: those for a match, or any where there is
  * none. */
 typedef struct Presence {
     const Conversion *conversion;
     const Rule *rule;
     const Match *match;
+    SourceVector *met; /* the keys for the match that were asked for; they are asked for again */
 } Presence;
 
-static bool has_source(const Presence *presence, int parameter, Text pattern) {
+static Text source_key(const Presence *presence, const Ast *reference, Text pattern) {
+    for (size_t i = 0; i < presence->met->count; i++)
+        if (presence->met->items[i].reference == reference)
+            return presence->met->items[i].key;
+    Text key = pattern_fill(presence->conversion->arena, &presence->rule->variables, pattern,
+                            presence->match);
+    vector_push(presence->met, (ConversionSource){.reference = reference, .key = key});
+    return key;
+}
+
+static void find_sources(const Presence *presence, const Ast *ast, SourceVector *sources) {
+    ast = chosen_branch(presence->rule, ast);
+    if (ast == NULL)
+        return;
+    const Method *method = presence->conversion->method;
+    int parameter = source_parameter(method, ast);
+    if (parameter >= 0) {
+        Text key = source_key(presence, ast, ast->items[0]->text);
+        vector_push(sources, (ConversionSource){ast, (uint32_t)parameter,
+                                                model_place(method, (uint32_t)parameter), key});
+        return;
+    }
+    find_sources(presence, ast->a, sources);
+    find_sources(presence, ast->b, sources);
+    find_sources(presence, ast->c, sources);
+    for (uint32_t i = 0; i < ast->n_items; i++)
+        find_sources(presence, ast->items[i], sources);
+}
+
+/* REFERENCE is the x["…"] of the rule; NULL where the rule is a renaming. */
+static bool has_source(const Presence *presence, const Ast *reference, int parameter,
+                       Text pattern) {
     const ConversionOperands *operands = presence->conversion->operands;
     Arena *arena = presence->conversion->arena;
     if (presence->match == NULL) {
         KeyForm form = pattern_form(arena, &presence->rule->variables, pattern);
         return operands->has_any(operands->context, (uint32_t)parameter, &form);
     }
-    Text key = pattern_fill(arena, &presence->rule->variables, pattern, presence->match);
-    return operands->has(operands->context, (uint32_t)parameter, key);
+    return operands->has(operands->context, (uint32_t)parameter,
+                         source_key(presence, reference, pattern));
 }
 
 /* Whether a part of an expression has a value: all that it reads is there, or what stands behind
@@ -150,7 +163,7 @@ static bool is_present(const Presence *presence, const Ast *ast) {
         return true;
     int parameter = source_parameter(presence->conversion->method, ast);
     if (parameter >= 0)
-        return has_source(presence, parameter, ast->items[0]->text);
+        return has_source(presence, ast, parameter, ast->items[0]->text);
     if (ast->kind == AST_BINARY && ast->op == AST_FALLBACK)
         return is_present(presence, ast->b) || is_present(presence, ast->a);
     for (uint32_t i = 0; i < ast->n_items; i++)
@@ -304,22 +317,28 @@ static bool has_any(const SourceVector *sources, const ConversionOperands *opera
     return any;
 }
 
-static const ConversionRule *apply_rule(const Conversion *conversion, Rule *rule,
-                                        const Match *match) {
+/* What the rule reads, where it is there. */
+static bool read_sources(const Presence *presence, const Ast *expression, SourceVector *sources) {
+    Text renamed = presence->rule->source;
+    if (expression == NULL) {
+        if (!has_source(presence, NULL, 0, renamed))
+            return false;
+        vector_push(sources, (ConversionSource){.key = source_key(presence, NULL, renamed)});
+    } else {
+        if (!is_present(presence, expression))
+            return false;
+        find_sources(presence, expression, sources);
+    }
+    return has_any(sources, presence->conversion->operands);
+}
+
+static const ConversionRule *apply_rule(Conversion *conversion, Rule *rule, const Match *match) {
     Arena *arena = conversion->arena;
-    bool renames = rule->source.data != NULL;
-    const Ast *expression = renames ? NULL : rule->syntax->b;
-    Presence presence = {conversion, rule, match};
-    if (!is_possible(conversion, rule) ||
-        (renames ? !has_source(&presence, 0, rule->source) : !is_present(&presence, expression)))
-        return NULL;
+    const Ast *expression = rule->source.data != NULL ? NULL : rule->syntax->b;
+    Presence presence = {conversion, rule, match, &conversion->met};
     SourceVector sources = {0};
-    if (renames)
-        vector_push(&sources, (ConversionSource){.key = pattern_fill(arena, &rule->variables,
-                                                                     rule->source, match)});
-    else
-        find_sources(conversion, rule, match, expression, &sources);
-    if (!has_any(&sources, conversion->operands)) {
+    conversion->met.count = 0;
+    if (!is_possible(conversion, rule) || !read_sources(&presence, expression, &sources)) {
         vector_free(&sources);
         return NULL;
     }
@@ -522,4 +541,5 @@ void conversion_free(Conversion *conversion) {
     }
     vector_free(&conversion->rules);
     vector_free(&conversion->heads);
+    vector_free(&conversion->met);
 }
