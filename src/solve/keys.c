@@ -411,22 +411,24 @@ static void find_sets(KeySolver *solvers, Solved *solved, SetId *sets, Arena *ar
 
 /* ---- maps ---- */
 
-static bool entry_matches(const KeySolver *solver, const MapEntry *entry, KeyId key) {
+static void find_glob(const KeySolver *solver, Text glob, int32_t entry, int32_t *found) {
+    for (KeyId key = 0; key < solver->domain->n_keys; key++)
+        if (found[key] < 0 && glob_matches(glob, solver->domain->keys[key]))
+            found[key] = entry;
+}
+
+static void find_blocks(const KeySolver *solver, const MapEntry *blocks, int32_t entry,
+                        int32_t *found) {
     const Config *config = solver->domain->config;
-    switch (entry->kind) {
-    case ENTRY_KEY:
-        return domain_key(solver->domain, entry->first) == key;
-    case ENTRY_GLOB:
-        return glob_matches(entry->first, solver->domain->keys[key]);
-    default: {
-        uint32_t first = config != NULL ? config_block(config, entry->first) : INDEX_NONE;
-        uint32_t last = entry->kind == ENTRY_RANGE && config != NULL
-                            ? config_block(config, entry->last)
-                            : first;
+    if (config == NULL)
+        return;
+    uint32_t first = config_block(config, blocks->first);
+    uint32_t last = blocks->kind == ENTRY_RANGE ? config_block(config, blocks->last) : first;
+    for (KeyId key = 0; key < solver->domain->n_keys; key++) {
         uint32_t block =
-            config != NULL ? config_block(config, config->keys[key].block) : INDEX_NONE;
-        return block != INDEX_NONE && block >= first && block <= last;
-    }
+            found[key] < 0 ? config_block(config, config->keys[key].block) : INDEX_NONE;
+        if (block != INDEX_NONE && block >= first && block <= last)
+            found[key] = entry;
     }
 }
 
@@ -443,9 +445,10 @@ static const int32_t *find_entries(const KeySolver *solver, const MapEntry *entr
                 found[key] = (int32_t)i;
             continue;
         }
-        for (KeyId key = 0; key < n_keys; key++)
-            if (found[key] < 0 && entry_matches(solver, &entries[i], key))
-                found[key] = (int32_t)i;
+        if (entries[i].kind == ENTRY_GLOB)
+            find_glob(solver, entries[i].first, (int32_t)i, found);
+        else
+            find_blocks(solver, &entries[i], (int32_t)i, found);
     }
     return found;
 }
