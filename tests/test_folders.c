@@ -465,9 +465,8 @@ END_TEST
 static void write_matrices(const char *name, const char *header, const float *values, size_t n) {
     unsigned char bytes[1024] = {0};
     size_t size = (strlen(header) + 7) / 8 * 8;
-    memset(bytes + 8, ' ', size);
     memcpy(bytes, &(uint64_t){size}, 8);
-    memcpy(bytes + 8, header, strlen(header));
+    (void)snprintf((char *)bytes + 8, sizeof bytes - 8, "%-*s", (int)size, header);
     memcpy(bytes + 8 + size, values, n * sizeof *values);
     write_file(folder, name, bytes, 8 + size + n * sizeof *values);
 }

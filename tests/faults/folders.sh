@@ -103,12 +103,12 @@ make_language_model() { # NAME SEED
     echo "{\"of\": $2}" > "$1/tokenizer.json"
 }
 
-make_pipeline() { # NAME SEED
+make_pipeline() { # NAME SEED [ONLY]
     local part
     mkdir -p "$1/scheduler"
     for part in unet vae; do
         mkdir -p "$1/$part"
-        "$build/make-models" --kind tiny --seed "$2" --only '*.input_blocks.4.*' \
+        "$build/make-models" --kind tiny --seed "$2" --only "${3:-*.input_blocks.4.*}" \
             "$1/$part/diffusion_pytorch_model.safetensors"
         echo "{\"of\": $2}" > "$1/$part/config.json"
     done
@@ -157,6 +157,30 @@ pipelines() {
     all_faults "a pipeline over one of more shards"
 }
 
+# A part that the config does not know, in two shards.
+make_carrying() { # NAME SEED
+    make_pipeline "$1" "$2" '*.input_blocks.4.1.proj_in.*'
+    "$build/make-models" --kind tiny --seed "$2" --only '*.4.1.norm.*' --shards 2 "$1/checker"
+    sed -i 's/{/{"checker": ["t", "C"], /' "$1/model_index.json"
+    printf 'config "two" { component all { "{unet,vae}.%s" } }\nmodel("%s")\n' \
+        'model.diffusion_model.input_blocks.4.1.proj_in.{weight,bias}' "$1" > "$1.mecha"
+}
+
+carried_parts() {
+    make_carrying carrying 1
+    make_carrying carrying-other 2
+    folder_merge=("$mecha" run -q carrying.mecha --metadata none -j 2 -o out/)
+    rm -rf new-model
+    "$mecha" run -q carrying.mecha --metadata none -o new-model/
+    expect "a part is carried" ls new-model/checker/model-00002-of-00002.safetensors
+    before
+    all_faults "a part that is carried"
+    folder_faults "a part that is carried" copy_file_range signal=KILL "137:none 137:nothing"
+    folder_faults "a part that is carried" copy_file_range error=EXDEV "0:new"
+    before "$mecha" run -q carrying-other.mecha --metadata none
+    all_faults "a part that is carried over an older one"
+}
+
 # Other shards, and not those that the interrupted run began.
 other_numbers() {
     rm -rf out
@@ -175,6 +199,7 @@ folders() {
     [ "$every" = 1 ] || every=25
     sharded_folders
     pipelines
+    carried_parts
     other_numbers
 }
 
