@@ -197,7 +197,7 @@ static bool is_variant(Text stem, Text base, Text *variant) {
 }
 
 static Text base_of(Text stem) {
-    const char *dot = memrchr(stem.data, '.', stem.size);
+    const char *dot = stem.size == 0 ? NULL : memrchr(stem.data, '.', stem.size);
     return dot == NULL ? TEXT("") : (Text){stem.data, (size_t)(dot - stem.data)};
 }
 
