@@ -173,7 +173,8 @@ START_TEST(slips_are_answered) {
 }
 END_TEST
 
-/* Room for the model, and none for what is made of it. The file is a hole but for its header. */
+/* Room for the model, and none for what is made of it, be it by a sanitizer that refuses what is so
+ * large. The file is a hole but for its header. */
 START_TEST(what_memory_lacks_is_said) {
     static const char begin[] = "\x48\0\0\0\0\0\0\0{\"x\":{\"dtype\":\"F32\",\"shape\":[100000000],"
                                 "\"data_offsets\":[0,400000000]}}  ";
@@ -184,11 +185,29 @@ START_TEST(what_memory_lacks_is_said) {
     RunOptions options = {.folder = folder,
                           .input = "method m(a: S) -> S { abs(a) }\n"
                                    "m(model(\"large.safetensors\"))[\"x\"]\n"};
-    Run run = run_shell(&options, "ulimit -v 750000; \"$MECHA\" repl");
+    Run run = run_shell(
+        &options, SANITIZED ? "ASAN_OPTIONS=max_allocation_size_mb=300:allocator_may_return_null=1 "
+                              "\"$MECHA\" repl"
+                            : "ulimit -v 750000; \"$MECHA\" repl");
     ck_assert_msg(run.status == 1 &&
                       strstr(run.error, "error: there is not enough memory to look at 'x'") != NULL,
                   "status %d\n%s", run.status, run.error);
     run_free(&run);
+}
+END_TEST
+
+static const char nothing_is_made[] =
+    "mecha: error: <stdin> makes nothing: it ends in no expression and saves nothing\n";
+
+START_TEST(a_session_of_nothing_makes_nothing) {
+    expect_piped(":explain\n", 1, "", nothing_is_made);
+    expect_piped(":run\n", 1, "", nothing_is_made);
+    expect_piped(":graph\n", 1, "", nothing_is_made);
+}
+END_TEST
+
+START_TEST(what_is_loaded_has_a_limit) {
+    expect_piped(":load /dev/zero\n", 1, "", "mecha: /dev/zero: File too large\n");
 }
 END_TEST
 
@@ -365,6 +384,8 @@ Suite *repl_suite(void) {
                                   slips_are_answered,
                                   what_memory_lacks_is_said,
                                   sessions_are_run_saved_and_loaded,
+                                  a_session_of_nothing_makes_nothing,
+                                  what_is_loaded_has_a_limit,
                                   an_error_does_not_end_it,
                                   tab_completes,
                                   an_interrupt_keeps_the_session,

@@ -1,4 +1,5 @@
 /* The commands of the REPL, a row each. */
+#include "base/file.h"
 #include "cli/progress.h"
 #include "cli/repl.h"
 
@@ -148,19 +149,6 @@ static bool act_run(Session *session, const char *rest) {
     return run(session, words, path);
 }
 
-static bool read_whole(const char *path, Builder *text) {
-    FILE *stream = fopen(path, "rb");
-    char chunk[1 << 14];
-    for (size_t got; stream != NULL && (got = fread(chunk, 1, sizeof chunk, stream)) > 0;)
-        builder_add(text, (Text){chunk, got});
-    bool good = stream != NULL && !ferror(stream);
-    if (!good)
-        fault("%s: %s", path, strerror(errno));
-    if (stream != NULL)
-        fclose(stream);
-    return good;
-}
-
 /* Relative paths of the first file are looked for beside it; of the others, there as well. */
 static void add_folder(Session *session, const char *path) {
     const char *slash = strrchr(path, '/');
@@ -177,20 +165,19 @@ static void add_folder(Session *session, const char *path) {
 }
 
 bool repl_load(Session *session, const char *path) {
-    Builder text = {0};
+    SourcePart part = {text_from(path), 1, TEXT("")};
+    int error;
     if (is_empty(path))
         return needs(":load needs a file");
-    bool good = read_whole(path, &text);
-    if (good) {
-        add_folder(session, path);
-        SourcePart part = {text_from(path), 1, builder_view(&text)};
-        Outcome outcome = session_take(session, &part);
-        good = outcome == OUTCOME_DONE;
-        if (outcome == OUTCOME_UNFINISHED)
-            fault("%s: its last statement is not finished", path);
+    if (!file_read(&session->arena, part.name, FILE_TEXT_LIMIT, &part.text, &error)) {
+        fault("%s: %s", path, strerror(error));
+        return false;
     }
-    builder_free(&text);
-    return good;
+    add_folder(session, path);
+    Outcome outcome = session_take(session, &part);
+    if (outcome == OUTCOME_UNFINISHED)
+        fault("%s: its last statement is not finished", path);
+    return outcome == OUTCOME_DONE;
 }
 
 static void add_settings(const Session *session, Builder *out) {

@@ -18,10 +18,12 @@ void session_free(Session *session) {
 
 typedef VECTOR(SourcePart) Parts;
 
+/* Without a statement the session is a recipe that says nothing. */
 static Engine *open_engine(Session *session, const Parts *parts) {
     Engine *engine = mecha_open(&session->arguments->engine);
-    if (parts->count > 0)
-        mecha_load_parts(engine, parts->items, parts->count, session->folder);
+    SourcePart nothing = {text_from(session->name), 1, TEXT("")};
+    mecha_load_parts(engine, parts->count > 0 ? parts->items : &nothing,
+                     parts->count > 0 ? parts->count : 1, session->folder);
     return engine;
 }
 
