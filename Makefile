@@ -125,6 +125,7 @@ ASAN        := BUILD=build/asan SANITIZE="-fsanitize=address,undefined,float-cas
 ASAN_SUITES := base diag lexer parse format reader writer badfiles fuzz program fuse recipes whole configs settings
 
 # Everything is slower there, and Check's time limits with it.
+check-asan check-long: export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/lsan.txt:print_suppressions=0
 check-asan: export CK_TIMEOUT_MULTIPLIER ?= 10
 check-asan:
 	$(MAKE) $(ASAN) suites SUITES="$(ASAN_SUITES)"

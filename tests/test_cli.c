@@ -476,7 +476,8 @@ START_TEST(strict_wants_the_keys_of_a_config) {
     write_text(folder, "absent.mecha",
                "method m(a: S) -> S { if numel(a) > 3 then absent() else a }\n"
                "m(model(\"a.safetensors\"))\n");
-    script("\"$MECHA\" check --strict absent.mecha > said 2>&1");
+    Run absent = script("\"$MECHA\" check --strict absent.mecha > said 2>&1");
+    run_free(&absent);
     expect_script("grep -c \"cannot be computed: an input lacks it\" said", 0, "1\n", "");
     Run run = script("\"$MECHA\" check --strict lacking.mecha");
     ck_assert_int_eq(run.status, 1);

@@ -8,4 +8,11 @@
 #include "suites.def"
 #undef SUITE
 
+/* A sanitizer needs terabytes of addresses, so that what limits those can't be had with it. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 #endif
