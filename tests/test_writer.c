@@ -400,6 +400,18 @@ START_TEST(what_was_made_of_something_else_is_made_anew) {
 }
 END_TEST
 
+START_TEST(what_is_larger_than_the_result_is_cut) {
+    const char *path = scratch_path("out.safetensors");
+    for (uint64_t i = 0; i < 2; i++) {
+        leave_partial(path, 3);
+        ck_assert_int_eq(truncate(scratch_path("out.safetensors.partial"), 1 << 20), 0);
+        WriterOptions other = resuming;
+        other.identity += i;
+        ck_assert_uint_eq(go_on(path, &other), i ? 0 : 3);
+    }
+}
+END_TEST
+
 START_TEST(a_run_that_starts_afresh_removes_what_was_left) {
     const char *path = scratch_path("out.safetensors");
     leave_partial(path, 3);
@@ -597,6 +609,7 @@ Suite *writer_suite(void) {
     tcase_add_test(tests, what_differs_from_its_hash_is_not_believed);
     tcase_add_test(tests, a_journal_that_was_cut_counts_as_far_as_it_goes);
     tcase_add_test(tests, what_was_made_of_something_else_is_made_anew);
+    tcase_add_test(tests, what_is_larger_than_the_result_is_cut);
     tcase_add_test(tests, a_run_that_starts_afresh_removes_what_was_left);
     tcase_add_test(tests, foreign_files_stand_in_the_way);
     tcase_add_test(tests, two_runs_do_not_go_on_at_once);

@@ -271,15 +271,16 @@ static bool means_no_room(int error) {
     return error == ENOSPC || error == EDQUOT || error == EFBIG || error == EIO;
 }
 
-/* Takes the space now, where the file system can; else only sets the size. */
+/* Takes the space now, where the file system can, and sets the size: what a run left that was
+ * interrupted may be larger. */
 static bool reserve(int file, uint64_t size) {
-    int result = -1;
     if (reserves_cheaply(file)) {
+        int result;
         do
             result = fallocate(file, 0, 0, (off_t)size);
         while (result != 0 && errno == EINTR);
-        if (result == 0 || means_no_room(errno))
-            return result == 0;
+        if (result != 0 && means_no_room(errno))
+            return false;
     }
     return set_size(file, size);
 }

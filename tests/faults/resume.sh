@@ -46,7 +46,8 @@ starts_over() {
     local change
     cp a.safetensors kept.safetensors
     cp blend.mecha kept.mecha
-    for change in 'cp other-a.safetensors a.safetensors' 'sed -i s/0.3/0.4/ blend.mecha' 'touch a.safetensors'; do
+    for change in 'cp other-a.safetensors a.safetensors' 'sed -i s/0.3/0.4/ blend.mecha' \
+        'sed -i s/$/["*.input_blocks.4.0.*"]/ blend.mecha' 'touch a.safetensors'; do
         fresh
         run strace -f -o log -e trace=fsync -e inject=fsync:signal=KILL:when=1 "${resume[@]}"
         $change
