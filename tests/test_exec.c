@@ -1156,7 +1156,7 @@ START_TEST(memory_is_known_beforehand) {
     Plan plan = {.tasks = &task, .n_tasks = 1};
     uint64_t bytes = worker_memory(&plan);
     ck_assert_uint_ge(bytes, TILE_ELEMENTS * 4);
-    ck_assert_uint_le(bytes, 2 << 20);
+    ck_assert_uint_le(bytes, 3 << 20);
     case_end(&c);
     free(a);
 }

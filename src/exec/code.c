@@ -36,8 +36,7 @@ static void run_load(Work *work, const TileInstr *instr) {
 static void store_run(const Work *work, uint32_t index, uint64_t first, const void *src, size_t n) {
     const Frame *frame = work->frame;
     const Access *access = &frame->pass->accesses[index];
-    const TaskOutput *output = &frame->task->outputs[access->index];
-    const OutputTensor *tensor = &frame->plan->outputs[output->output].tensors[output->tensor];
+    const OutputTensor *tensor = work_output(work, index);
     size_t size = element_size(access->dtype), most = work->block_size / size;
     while (n > 0) {
         size_t part = n < most ? n : most;
@@ -120,9 +119,8 @@ static void *find_place(const Work *work, const TileInstr *instr) {
         return (unsigned char *)frame->buffers[access->index] + first * size;
     if (access->kind == PLACE_PRODUCT)
         return (void *)(uintptr_t)find_product(work, access);
-    const TaskOutput *output = &frame->task->outputs[access->index];
-    const OutputTensor *tensor = &frame->plan->outputs[output->output].tensors[output->tensor];
-    return block_take(work, instr->index, tensor->offset + first * size, work->n * size);
+    uint64_t begin = work_output(work, instr->index)->offset + first * size;
+    return block_take(work, instr->index, begin, work->n * size);
 }
 
 /* The last elements, fewer than the loop takes at once, go through memory where all of it may be

@@ -50,37 +50,47 @@ typedef struct Worker {
 
 /* --- Memory --------------------------------------------------------------------------------- */
 
-static size_t task_machine(const Task *task) {
+/* Bytes of a thread's machine and of its outbox. */
+typedef struct Needs {
+    size_t machine, outbox;
+} Needs;
+
+static void add_needs(Needs *needs, const Task *task) {
     const PassList *passes = task->passes;
-    size_t most = 0;
     for (uint32_t i = 0; i < passes->n_passes; i++) {
         const Pass *pass = &passes->passes[i];
         if (pass->kind != PASS_TILES)
             continue;
-        size_t bytes = machine_bytes(pass, task_domain(task, pass->domain), passes->compute);
-        most = bytes > most ? bytes : most;
+        size_t machine = machine_bytes(pass, task_domain(task, pass->domain), passes->compute);
+        size_t outbox = machine_outbox(pass);
+        needs->machine = machine > needs->machine ? machine : needs->machine;
+        needs->outbox = outbox > needs->outbox ? outbox : needs->outbox;
     }
-    return most;
 }
 
 /* Consecutive tasks with the same passes need the same. */
-uint64_t worker_memory(const Plan *plan) {
-    size_t most = 0;
-    const PassList *last = NULL;
-    for (uint32_t i = 0; i < plan->n_tasks; i++) {
-        if (plan->tasks[i].passes == last)
-            continue;
-        last = plan->tasks[i].passes;
-        size_t bytes = task_machine(&plan->tasks[i]);
-        most = bytes > most ? bytes : most;
-    }
-    return most;
+static Needs worker_needs(const Plan *plan) {
+    Needs needs = {0};
+    for (uint32_t i = 0; i < plan->n_tasks; i++)
+        if (i == 0 || plan->tasks[i].passes != plan->tasks[i - 1].passes)
+            add_needs(&needs, &plan->tasks[i]);
+    return needs;
 }
 
-static bool worker_init(Worker *worker, Evaluation *evaluation, size_t bytes) {
+uint64_t worker_memory(const Plan *plan) {
+    Needs needs = worker_needs(plan);
+    return needs.machine + needs.outbox;
+}
+
+static bool worker_init(Worker *worker, Evaluation *evaluation, Needs needs) {
     *worker = (Worker){.evaluation = evaluation};
-    worker->machine.memory = aligned_alloc(64, (bytes + 64) / 64 * 64);
-    return worker->machine.memory != NULL;
+    size_t begin = (needs.machine + 64) / 64 * 64;
+    unsigned char *memory = aligned_alloc(64, begin + (needs.outbox + 63) / 64 * 64);
+    worker->machine.memory = memory;
+    worker->machine.outbox.memory = memory + begin;
+    worker->machine.outbox.size = needs.outbox;
+    worker->machine.outbox.prompt = evaluation->options->finished != NULL;
+    return memory != NULL;
 }
 
 static void worker_free(Worker *worker) {
@@ -125,8 +135,8 @@ static uint64_t now(void) {
 
 static void count_bytes(Evaluation *evaluation, Machine *machine) {
     evaluation->result.bytes_read += machine->bytes_read;
-    evaluation->result.bytes_written += machine->bytes_written;
-    machine->bytes_read = machine->bytes_written = 0;
+    evaluation->result.bytes_written += machine->outbox.bytes_written;
+    machine->bytes_read = machine->outbox.bytes_written = 0;
 }
 
 /* The callback runs outside the lock, so that no thread waits for a terminal. */
@@ -371,6 +381,17 @@ static bool is_done(const Evaluation *evaluation) {
     return evaluation->n_active == 0 && evaluation->next_task == evaluation->plan->n_tasks;
 }
 
+/* Before a thread waits for others, or ends; with the lock. */
+static void send_rest(Worker *worker) {
+    Evaluation *evaluation = worker->evaluation;
+    pthread_mutex_unlock(&evaluation->lock);
+    outbox_flush(&worker->machine.outbox);
+    pthread_mutex_lock(&evaluation->lock);
+    count_bytes(evaluation, &worker->machine);
+    if (worker->machine.outbox.failed)
+        stop(evaluation, EVALUATE_WRITE_FAILED);
+}
+
 static void *work(void *context) {
     Worker *worker = context;
     Evaluation *evaluation = worker->evaluation;
@@ -381,11 +402,15 @@ static void *work(void *context) {
             work_chunk(worker);
         else if (take_batch(evaluation, &batch))
             work_batch(worker, batch);
+        else if (worker->machine.outbox.n_waiting > 0)
+            send_rest(worker);
         else
             pthread_cond_wait(&evaluation->changed, &evaluation->lock);
     }
     if (!is_done(evaluation))
         stop(evaluation, EVALUATE_INTERRUPTED);
+    else
+        send_rest(worker);
     pthread_cond_broadcast(&evaluation->changed);
     for (size_t i = 0; i < worker->hits.count; i++)
         vector_push(&evaluation->hits, worker->hits.items[i]);
@@ -396,14 +421,14 @@ static void *work(void *context) {
 /* The calling thread is the first worker. Where the system gives no more threads or memory for
  * one, those that are there do the work. */
 static void run_workers(Evaluation *evaluation) {
-    size_t bytes = worker_memory(evaluation->plan);
+    Needs needs = worker_needs(evaluation->plan);
     unsigned n = evaluation->options->threads, started = 1;
     Worker *workers = memory_grow(NULL, memory_size(n, sizeof *workers));
-    if (!worker_init(&workers[0], evaluation, bytes))
+    if (!worker_init(&workers[0], evaluation, needs))
         memory_exhausted();
     for (; started < n; started++) {
         Worker *worker = &workers[started];
-        if (!worker_init(worker, evaluation, bytes))
+        if (!worker_init(worker, evaluation, needs))
             break;
         if (pthread_create(&worker->thread, NULL, work, worker) != 0) {
             worker_free(worker);

@@ -385,12 +385,11 @@ static EvaluateStatus run_copy(Job *job, Machine *machine, uint64_t chunk) {
     const TaskOutput *output = &task->outputs[pass->copy_output];
     const Output *file = &job->frame.plan->outputs[output->output];
     const OutputTensor *tensor = &file->tensors[output->tensor];
-    uint64_t offset = tensor->offset + pass->copy_to + begin;
-    if (!output_write(file->files, tensor, offset, data, size))
-        return EVALUATE_WRITE_FAILED;
+    Block block = {file, tensor, tensor->offset + pass->copy_to + begin, size,
+                   (unsigned char *)(uintptr_t)data};
+    outbox_write(&machine->outbox, &block);
     machine->bytes_read += size;
-    machine->bytes_written += size;
-    return EVALUATE_DONE;
+    return machine->outbox.failed ? EVALUATE_WRITE_FAILED : EVALUATE_DONE;
 }
 
 static EvaluateStatus run_whole(Job *job) {

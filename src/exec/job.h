@@ -19,7 +19,7 @@ typedef struct Job {
     struct Job *next;
 
     struct InputContent *content;
-    bool content_due;   /* it was not taken of the leaves yet */
+    bool content_due; /* it was not taken of the leaves yet */
 
     Frame frame; /* what the threads share */
     NativeCache *natives;

@@ -198,8 +198,8 @@ bool tile_run(Machine *machine, const Frame *frame, TileCode code, uint64_t chun
         work.end = end * unit_elements(frame->pass, &frame->cut);
     (frame->content != NULL ? run_range_with_content : run_range)(&work, code, begin, end);
     selections_end(&work);
-    block_flush_all(&work);
-    return !machine->write_failed;
+    block_send_all(&work);
+    return !machine->outbox.failed;
 }
 
 /* Piece I of N lies anywhere in the I-th of N equal parts, so that no period of the data meets one

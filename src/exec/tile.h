@@ -7,6 +7,7 @@
 #define EXEC_TILE_H
 
 #include "exec/native.h"
+#include "exec/outbox.h"
 #include "exec/plan.h"
 #include "exec/select.h"
 
@@ -53,8 +54,8 @@ typedef struct Frame {
 /* What one thread holds. */
 typedef struct Machine {
     unsigned char *memory; /* of machine_bytes for every pass it meets */
-    uint64_t bytes_read, bytes_written;
-    bool write_failed;
+    Outbox outbox;         /* with memory of machine_outbox for each */
+    uint64_t bytes_read;
 } Machine;
 
 size_t compute_size(Compute compute);
@@ -63,6 +64,8 @@ const Shape *task_domain(const Task *task, ShapeId shape);
 Cut tile_cut(const Pass *pass, const Shape *domain);
 /* Bytes of a Machine's memory that the pass needs. */
 size_t machine_bytes(const Pass *pass, const Shape *domain, Compute compute);
+/* Bytes of its outbox's. */
+size_t machine_outbox(const Pass *pass);
 
 /* Bytes of one register of a tile. */
 size_t tile_register_bytes(const Cut *cut, Compute compute);

@@ -2,9 +2,8 @@
 
 enum {
     ALIGNMENT = 64,
-    PADDING = 128,          /* keeps registers from falling on the same cache lines */
-    BLOCK_BUDGET = 1 << 20, /* bytes of all output blocks of a thread */
-    BLOCK_LEAST = 8 * TILE_ELEMENTS,
+    PADDING = 128,                   /* keeps registers from falling on the same cache lines */
+    BLOCK_LEAST = 8 * TILE_ELEMENTS, /* bytes */
     SPARE_REGISTERS = 2
 };
 
@@ -57,11 +56,6 @@ static Work work_lay_out(const Pass *pass, const Cut *cut, Compute compute, unsi
     work.rest_places = (void **)(void *)place(&work, memory, pass->n_accesses * sizeof(void *));
     work.rests = place(&work, memory, pass->n_accesses * REST_BYTES);
     work.blocks = (Block *)(void *)place(&work, memory, pass->n_accesses * sizeof(Block));
-    uint32_t n = count_outputs(pass);
-    if (n > 0) {
-        work.block_size = at_least(BLOCK_BUDGET / n / ALIGNMENT * ALIGNMENT, BLOCK_LEAST);
-        work.block_bytes = place(&work, memory, n * work.block_size);
-    }
     lay_out_products(&work, pass, cut, memory);
     return work;
 }
@@ -71,20 +65,40 @@ size_t machine_bytes(const Pass *pass, const Shape *domain, Compute compute) {
     return work_lay_out(pass, &cut, compute, NULL).bytes;
 }
 
+size_t machine_outbox(const Pass *pass) {
+    uint32_t n = count_outputs(pass);
+    return n == 0 ? 0 : at_least(OUTBOX_BYTES, n * BLOCK_LEAST);
+}
+
+/* The room that there is, in equal parts: a quarter of all is as much as most chunks make. */
+static void lay_out_blocks(Work *work, Outbox *outbox) {
+    const Frame *frame = work->frame;
+    uint32_t n = count_outputs(frame->pass);
+    if (n == 0)
+        return;
+    size_t size;
+    unsigned char *room = outbox_room(outbox, at_least(OUTBOX_BYTES / 4, n * BLOCK_LEAST), &size);
+    work->block_size = size / n / ALIGNMENT * ALIGNMENT;
+    for (uint32_t i = 0; i < frame->pass->n_accesses; i++) {
+        const Access *access = &frame->pass->accesses[i];
+        if (access->kind != PLACE_OUTPUT)
+            continue;
+        const TaskOutput *output = &frame->task->outputs[access->index];
+        const Output *file = &frame->plan->outputs[output->output];
+        work->blocks[i] = (Block){file, &file->tensors[output->tensor], 0, 0, room};
+        room += work->block_size;
+    }
+}
+
 Work work_begin(Machine *machine, const Frame *frame) {
     const Pass *pass = frame->pass;
     Work work = work_lay_out(pass, &frame->cut, frame->compute, machine->memory);
     work.machine = machine;
     work.frame = frame;
     work.table = frame->kernels->table[frame->compute];
-    unsigned char *bytes = work.block_bytes;
-    for (uint32_t i = 0; i < pass->n_accesses; i++) {
+    for (uint32_t i = 0; i < pass->n_accesses; i++)
         work.blocks[i] = (Block){0};
-        if (pass->accesses[i].kind == PLACE_OUTPUT) {
-            work.blocks[i].bytes = bytes;
-            bytes += work.block_size;
-        }
-    }
+    lay_out_blocks(&work, &machine->outbox);
     return work;
 }
 
@@ -144,32 +158,25 @@ double *work_columns(const Work *work, uint32_t reduction) {
 
 /* --- Blocks --------------------------------------------------------------------------------- */
 
-static void block_flush(const Work *work, uint32_t index) {
-    Block *block = &work->blocks[index];
-    const Frame *frame = work->frame;
-    if (block->used == 0)
-        return;
-    const TaskOutput *output = &frame->task->outputs[frame->pass->accesses[index].index];
-    const Output *file = &frame->plan->outputs[output->output];
-    if (!output_write(file->files, &file->tensors[output->tensor], block->begin, block->bytes,
-                      block->used))
-        work->machine->write_failed = true;
-    work->machine->bytes_written += block->used;
-    block->used = 0;
+const OutputTensor *work_output(const Work *work, uint32_t index) {
+    return work->blocks[index].tensor;
 }
 
 unsigned char *block_take(const Work *work, uint32_t index, uint64_t begin, size_t size) {
     Block *block = &work->blocks[index];
-    if (begin != block->begin + block->used || size > work->block_size - block->used) {
-        block_flush(work, index);
+    if (begin != block->begin + block->size || size > work->block_size - block->size) {
+        if (block->size > 0)
+            outbox_write(&work->machine->outbox, block);
         block->begin = begin;
+        block->size = 0;
     }
-    unsigned char *room = block->bytes + block->used;
-    block->used += size;
+    unsigned char *room = block->bytes + block->size;
+    block->size += size;
     return room;
 }
 
-void block_flush_all(const Work *work) {
+void block_send_all(const Work *work) {
     for (uint32_t i = 0; i < work->frame->pass->n_accesses; i++)
-        block_flush(work, i);
+        if (work->blocks[i].size > 0)
+            outbox_send(&work->machine->outbox, &work->blocks[i]);
 }

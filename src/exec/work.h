@@ -9,13 +9,6 @@
 
 enum { REST_BYTES = NATIVE_WIDTH * sizeof(float) };
 
-/* Bytes of an output that lie side by side and are written together. */
-typedef struct Block {
-    unsigned char *bytes;
-    uint64_t begin; /* in the file */
-    size_t used;
-} Block;
-
 /* A map whose operands have been found: they are where they are in every tile. */
 typedef struct MapCall {
     MapLoop *loop;
@@ -40,7 +33,6 @@ typedef struct Work {
     void **rest_places;   /* and the last few of them, */
     unsigned char *rests; /* which are here */
     Block *blocks;        /* by access; only outputs have one */
-    unsigned char *block_bytes;
     size_t block_size;
     ProductBlock *products;  /* by number */
     Accumulator *reductions; /* of this chunk; NULL in a sample */
@@ -74,10 +66,12 @@ void work_fill(const Work *work, void *dst, size_t n, double value);
 /* COLUMNS: one for each element of a line */
 double *work_columns(const Work *work, uint32_t reduction);
 
+/* The tensor that access INDEX of the pass stores to. */
+const OutputTensor *work_output(const Work *work, uint32_t index);
 /* Room for SIZE bytes of the output of access INDEX, which are at BEGIN in the file. */
 unsigned char *block_take(const Work *work, uint32_t index, uint64_t begin, size_t size);
-/* Writes what the blocks hold. */
-void block_flush_all(const Work *work);
+/* Sends what the blocks hold. */
+void block_send_all(const Work *work);
 
 /* Finds the operands of maps; before code_run of the same code. */
 void code_begin(const Work *work, TileCode code);

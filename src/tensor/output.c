@@ -184,6 +184,11 @@ bool output_write(OutputFiles *output, const OutputTensor *tensor, uint64_t offs
     return writer_write(output->files[tensor->file].writer, offset, data, size);
 }
 
+WriteStatus output_try_write(OutputFiles *output, const OutputTensor *tensor, uint64_t offset,
+                             const void *data, size_t size) {
+    return writer_try_write(output->files[tensor->file].writer, offset, data, size);
+}
+
 void output_patch_metadata(OutputFiles *output, size_t index, Text value) {
     for (uint32_t i = 0; i < output->n_files; i++)
         writer_patch_metadata(output->files[i].writer, index, value);

@@ -36,6 +36,7 @@ struct Writer {
     bool no_sync;
     bool complete;     /* but for its name */
     _Atomic int error; /* of the first write that failed */
+    atomic_uint n_writing;
     bool resume;
     Journal journal;
     bool *done; /* by tensor: an earlier run finished it */
@@ -465,7 +466,7 @@ void writer_patch_metadata(Writer *writer, size_t index, Text value) {
     writer->metadata[index].value = text_copy(&writer->arena, value);
 }
 
-bool writer_write(Writer *writer, uint64_t offset, const void *data, size_t size) {
+static bool write_bytes(Writer *writer, uint64_t offset, const void *data, size_t size) {
     if (writer->memory != NULL) {
         memcpy(writer->memory + offset, data, size);
         return true;
@@ -475,6 +476,22 @@ bool writer_write(Writer *writer, uint64_t offset, const void *data, size_t size
     int none = 0;
     atomic_compare_exchange_strong(&writer->error, &none, errno);
     return false;
+}
+
+bool writer_write(Writer *writer, uint64_t offset, const void *data, size_t size) {
+    atomic_fetch_add(&writer->n_writing, 1);
+    bool written = write_bytes(writer, offset, data, size);
+    atomic_fetch_sub(&writer->n_writing, 1);
+    return written;
+}
+
+WriteStatus writer_try_write(Writer *writer, uint64_t offset, const void *data, size_t size) {
+    unsigned none = 0;
+    if (!atomic_compare_exchange_strong(&writer->n_writing, &none, 1))
+        return WRITE_BUSY;
+    bool written = write_bytes(writer, offset, data, size);
+    atomic_fetch_sub(&writer->n_writing, 1);
+    return written ? WRITE_DONE : WRITE_FAILED;
 }
 
 bool writer_check(const Writer *writer, Diags *diags, Span span) {
