@@ -5,7 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST = 4096 }; /* elements of a factor, and of a product */
+enum {
+    MOST = 4096,      /* elements of a factor, and of a product */
+    PACKED = 1 << 18, /* bytes of a factor that is packed */
+};
 
 typedef struct Case {
     uint64_t rows, columns, inner;
@@ -48,15 +51,20 @@ static double element(Compute compute, const Factors *factors, uint64_t at) {
 }
 
 typedef struct Buffers {
-    Guarded left, right, result, expected;
+    Guarded left, right, packed, result, expected;
 } Buffers;
 
-static void check_part(Compute compute, const Factors *factors, const Buffers *buffers,
-                       uint64_t first, size_t n) {
+/* The packed factor lies at the end of its pages: bytes that were not promised can't be written. */
+static void check_part(Compute compute, Factors *factors, const Buffers *buffers, uint64_t first,
+                       size_t n) {
     const Kernels *const *builds;
     size_t count = kernels_available(&builds), size = real_size(compute);
     for (size_t build = 0; build < count; build++) {
         void *result = guarded_at(&buffers->result, n * size, build % 2 == 0);
+        void *packed = guarded_at(&buffers->packed,
+                                  product_packed_bytes(factors->columns, factors->inner), true);
+        builds[build]->table[compute]->pack(packed, factors);
+        factors->packed = packed;
         builds[build]->table[compute]->product(result, factors, first, n);
         for (size_t i = 0; i < n; i++)
             CHECK(same_number(real_get(compute, result, i),
@@ -88,12 +96,13 @@ START_TEST(any_part_of_a_product_is_the_same) {
     Compute compute = (Compute)_i;
     size_t bytes = MOST * real_size(compute);
     uint64_t state = 1;
-    Buffers buffers = {guarded_open(bytes), guarded_open(bytes), guarded_open(bytes),
-                       guarded_open(bytes)};
+    Buffers buffers = {guarded_open(bytes), guarded_open(bytes), guarded_open(PACKED),
+                       guarded_open(bytes), guarded_open(bytes)};
     for (int i = 0; i < CASES; i++)
         check_case(compute, &cases[i], &buffers, &state);
     guarded_close(&buffers.left);
     guarded_close(&buffers.right);
+    guarded_close(&buffers.packed);
     guarded_close(&buffers.result);
     guarded_close(&buffers.expected);
 }
@@ -135,8 +144,8 @@ START_TEST(steps_are_rounded_once) {
     int least = compute == COMPUTE_F32 ? -149 : -1074, range = compute == COMPUTE_F32 ? 277 : 2098;
     size_t bytes = 24 * 24 * real_size(compute);
     uint64_t state = 1;
-    Buffers buffers = {guarded_open(bytes), guarded_open(bytes), guarded_open(bytes),
-                       guarded_open(bytes)};
+    Buffers buffers = {guarded_open(bytes), guarded_open(bytes), guarded_open(PACKED),
+                       guarded_open(bytes), guarded_open(bytes)};
     void *left = buffers.left.pages, *right = buffers.right.pages;
     Factors factors = factors_of(&of, left, right);
     for (int i = 0; i < ROUNDS; i++) {
@@ -150,6 +159,7 @@ START_TEST(steps_are_rounded_once) {
     }
     guarded_close(&buffers.left);
     guarded_close(&buffers.right);
+    guarded_close(&buffers.packed);
     guarded_close(&buffers.result);
     guarded_close(&buffers.expected);
 }

@@ -7,7 +7,7 @@
 
 static const void *find_product(const Work *work, const Access *access) {
     const Frame *frame = work->frame;
-    ProductSource source = {work->table, frame->buffers, work->size};
+    ProductSource source = {work->table, frame->buffers, frame->packed[access->index], work->size};
     return product_find(&work->products[access->index], &source,
                         &frame->pass->products[access->index], access->offset + work->begin,
                         work->n, access->offset + work->end);

@@ -1,6 +1,7 @@
 #include "exec/job.h"
 
 #include "exec/input_content.h"
+#include "exec/product.h"
 #include "exec/view.h"
 #include "exec/whole_call.h"
 
@@ -31,8 +32,15 @@ static uint64_t selection_capacity(const Pass *pass, uint64_t count, Compute com
     return capacity < count ? capacity : count;
 }
 
+static uint64_t packed_bytes(const Pass *pass) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < pass->n_products; i++)
+        bytes += product_packed_bytes(pass->products[i].columns, pass->products[i].inner);
+    return bytes;
+}
+
 static uint64_t pass_memory(const Task *task, const Pass *pass) {
-    uint64_t bytes = pass->kind == PASS_WHOLE ? pass->whole.scratch : 0;
+    uint64_t bytes = pass->kind == PASS_WHOLE ? pass->whole.scratch : packed_bytes(pass);
     if (pass->n_selections == 0)
         return bytes;
     uint64_t count = shape_count(task_domain(task, pass->domain));
@@ -64,10 +72,17 @@ void job_init(Job *job, const Plan *plan, const EvaluateOptions *options, Native
     job->native_least = options->native_least;
 }
 
+static void free_packed(Job *job) {
+    for (size_t i = 0; i < job->packed.count; i++)
+        free(job->packed.items[i]);
+    job->packed.count = 0;
+}
+
 static void free_buffers(Job *job) {
     for (size_t i = 0; i < job->buffers.count; i++)
         free(job->buffers.items[i]);
     job->buffers.count = 0;
+    free_packed(job);
 }
 
 void job_free(Job *job) {
@@ -75,6 +90,7 @@ void job_free(Job *job) {
     vector_free(&job->uniforms);
     vector_free(&job->uniform_tiles);
     vector_free(&job->buffers);
+    vector_free(&job->packed);
     vector_free(&job->buffer_shapes);
     vector_free(&job->partials);
     vector_free(&job->selectors);
@@ -192,6 +208,7 @@ static bool open_buffers(Job *job) {
 }
 
 static void close_buffers(Job *job) {
+    free_packed(job);
     const PassList *passes = job->frame.task->passes;
     for (uint32_t i = 0; i < passes->n_buffers; i++)
         if (passes->buffers[i].last_pass == job->pass) {
@@ -253,8 +270,27 @@ static void open_selections(Job *job, Machine *machine) {
     sample_selections(job, machine);
 }
 
-static void open_tiles(Job *job, Machine *machine) {
+static bool pack_factors(Job *job) {
     const Pass *pass = job->frame.pass;
+    ProductSource source = {.table = job->frame.kernels->table[job->frame.compute],
+                            .buffers = job->buffers.items};
+    for (uint32_t i = 0; i < pass->n_products; i++) {
+        const Product *product = &pass->products[i];
+        uint64_t bytes = product_packed_bytes(product->columns, product->inner);
+        void *packed = aligned_alloc(PRODUCT_ALIGN, bytes);
+        if (packed == NULL)
+            return false;
+        product_pack(packed, &source, product);
+        vector_push(&job->packed, packed);
+    }
+    job->frame.packed = job->packed.items;
+    return true;
+}
+
+static bool open_tiles(Job *job, Machine *machine) {
+    const Pass *pass = job->frame.pass;
+    if (!pack_factors(job))
+        return false;
     job->frame.domain = *task_domain(job->frame.task, pass->domain);
     job->frame.count = shape_count(&job->frame.domain);
     job->frame.cut = tile_cut(pass, &job->frame.domain);
@@ -262,6 +298,7 @@ static void open_tiles(Job *job, Machine *machine) {
     vector_resize(&job->partials, job->frame.cut.n_chunks * pass->n_reductions);
     job->frame.partials = job->partials.items;
     open_selections(job, machine);
+    return true;
 }
 
 static bool is_left_out(const Job *job, const Pass *pass) {
@@ -278,8 +315,8 @@ static bool open_pass(Job *job, Machine *machine) {
         return false;
     run_uniforms(job, pass);
     job->left_out = is_left_out(job, pass);
-    if (pass->kind == PASS_TILES && !job->left_out)
-        open_tiles(job, machine);
+    if (pass->kind == PASS_TILES && !job->left_out && !open_tiles(job, machine))
+        return false;
     job->n_chunks = job->left_out ? 0 : pass_chunks(job->frame.task, pass);
     job->next_chunk = 0;
     job->chunks_left = job->n_chunks;

@@ -33,6 +33,7 @@ typedef struct Job {
     VECTOR(double) uniforms;
     VECTOR(unsigned char) uniform_tiles;
     VECTOR(void *) buffers;
+    VECTOR(void *) packed; /* by product of the pass at hand: its right factor */
     VECTOR(const Shape *) buffer_shapes;
     VECTOR(Accumulator) partials;
     VECTOR(Selector) selectors;

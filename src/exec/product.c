@@ -1,8 +1,7 @@
 #include "exec/product.h"
 
-/* Of a block: few enough to stay in the second cache, unless rows are so long that few of them fit.
- */
-enum { BLOCK_LEAST = 1 << 16, BLOCK_MOST = 1 << 18, BLOCK_ROWS = 16 };
+/* Of a block: few enough to stay near, and as many rows as make the right factor worth reading. */
+enum { BLOCK_ELEMENTS = 1 << 17 };
 
 /* A matrix whose rows are that long, or columns, where it is stored transposed. */
 static void set_steps(uint64_t steps[2], bool transposed, uint64_t length) {
@@ -13,6 +12,7 @@ static void set_steps(uint64_t steps[2], bool transposed, uint64_t length) {
 static Factors factors_of(const ProductSource *source, const Product *product) {
     Factors factors = {.left = source->buffers[product->left],
                        .right = source->buffers[product->right],
+                       .packed = source->packed,
                        .columns = product->columns,
                        .inner = product->inner};
     set_steps(factors.left_steps, product->left_transposed,
@@ -20,6 +20,11 @@ static Factors factors_of(const ProductSource *source, const Product *product) {
     set_steps(factors.right_steps, product->right_transposed,
               product->right_transposed ? product->inner : product->columns);
     return factors;
+}
+
+void product_pack(void *packed, const ProductSource *source, const Product *product) {
+    Factors factors = factors_of(source, product);
+    source->table->pack(packed, &factors);
 }
 
 static void fill(ProductBlock *block, const ProductSource *source, const Product *product,
@@ -34,10 +39,8 @@ static uint64_t smaller(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-uint64_t product_block_elements(const Product *product, uint64_t tile_elements) {
-    uint64_t rows = product->columns * BLOCK_ROWS;
-    uint64_t wanted = rows < BLOCK_LEAST ? BLOCK_LEAST : smaller(rows, BLOCK_MOST);
-    return (wanted + tile_elements - 1) / tile_elements * tile_elements;
+uint64_t product_block_elements(uint64_t tile_elements) {
+    return (BLOCK_ELEMENTS + tile_elements - 1) / tile_elements * tile_elements;
 }
 
 const void *product_find(ProductBlock *block, const ProductSource *source, const Product *product,

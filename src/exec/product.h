@@ -18,11 +18,16 @@ typedef struct ProductBlock {
 typedef struct ProductSource {
     const KernelTable *table;
     void *const *buffers;
-    size_t size; /* of an element in the compute type */
+    const void *packed; /* what product_pack made of the product's right factor */
+    size_t size;        /* of an element in the compute type */
 } ProductSource;
 
+/* Brings the right factor into the order that the kernel wants: product_packed_bytes, aligned to
+ * PRODUCT_ALIGN. */
+void product_pack(void *packed, const ProductSource *source, const Product *product);
+
 /* The capacity of a block for tiles of at most so many elements. */
-uint64_t product_block_elements(const Product *product, uint64_t tile_elements);
+uint64_t product_block_elements(uint64_t tile_elements);
 
 /* Where elements BEGIN .. BEGIN + N are; those up to END (which may be less) will be wanted next,
  * by as many. Good until the next are found. */

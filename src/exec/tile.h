@@ -46,6 +46,7 @@ typedef struct Frame {
     const double *uniforms;    /* by slot */
     const void *uniform_tiles; /* the same in the compute type */
     void *const *buffers;      /* those alive are not NULL */
+    void *const *packed;       /* by product: its right factor */
     Accumulator *partials;     /* [chunk][reduction] */
     Selector *selectors;       /* by selection */
     atomic_bool *non_finite;   /* by leaf slot */

@@ -26,7 +26,7 @@ static void lay_out_products(Work *work, const Pass *pass, const Cut *cut, unsig
     work->products =
         (ProductBlock *)(void *)place(work, memory, pass->n_products * sizeof(ProductBlock));
     for (uint32_t i = 0; i < pass->n_products; i++) {
-        uint64_t capacity = product_block_elements(&pass->products[i], cut->tile_elements);
+        uint64_t capacity = product_block_elements(cut->tile_elements);
         unsigned char *elements = place(work, memory, capacity * work->size);
         if (memory != NULL)
             work->products[i] = (ProductBlock){.elements = elements, .capacity = capacity};

@@ -575,6 +575,7 @@ static const KernelTable NAME(table) = {
     .histogram = NAME(histogram),
     .bracket = NAME(bracket),
     .iota = NAME(iota),
+    .pack = NAME(pack_factor),
     .product = NAME(product),
     .compare = NAME(compare),
     .uniform = NAME(uniform),

@@ -108,13 +108,22 @@ typedef void IotaLoop(void *dst, double start, size_t n);
 typedef void RandomLoop(void *dst, uint64_t seed, uint64_t key, uint64_t first, size_t n);
 
 /* A matrix product by its factors: element (i, k) of the left one is at i * left_steps[0] + k *
- * left_steps[1], element (k, j) of the right one at k * right_steps[0] + j * right_steps[1]. */
-enum { PRODUCT_LIMIT = 256 }; /* of the inner dimension */
+ * left_steps[1], element (k, j) of the right one at k * right_steps[0] + j * right_steps[1]. The
+ * right one is packed first, in the order that the build wants. */
+enum {
+    PRODUCT_LIMIT = 256, /* of the inner dimension */
+    PRODUCT_ALIGN = 64   /* of the packed factor, in bytes */
+};
 typedef struct Factors {
-    const void *left, *right;
+    const void *left, *right, *packed;
     uint64_t columns, inner;
     uint64_t left_steps[2], right_steps[2];
 } Factors;
+/* Bytes of the packed factor. */
+static inline uint64_t product_packed_bytes(uint64_t columns, uint64_t inner) {
+    return (columns + 63) / 64 * 64 * inner * sizeof(double);
+}
+typedef void PackLoop(void *packed, const Factors *factors);
 /* dst[i] = element first + i of the product, row-major; its terms are added one by one, in order,
  * each multiplied and added with one rounding. */
 typedef void ProductLoop(void *dst, const Factors *factors, uint64_t first, size_t n);
@@ -156,6 +165,7 @@ typedef struct KernelTable {
     HistogramLoop *histogram;
     BracketLoop *bracket;
     IotaLoop *iota;
+    PackLoop *pack;
     ProductLoop *product;
     CompareLoop *compare;
     RandomLoop *uniform, *normal;

@@ -2,7 +2,8 @@
  *
  * Every element is 0 + a[0] b[0] + a[1] b[1] + … in this order, each step rounded once, whatever is
  * computed beside it: any part of a product can be made by itself, with the same bits. What is done
- * for speed: a strip of columns is brought together first, and a few rows go through it at once. */
+ * for speed: the right factor is packed into strips of columns, [strip][inner][STRIP], and a few
+ * rows go through a strip at once. */
 
 #include "kernel/fused.h"
 
@@ -10,8 +11,14 @@
 #define PRODUCT_ROWS 6
 #define STRIP        (2 * VECTOR_LANES)
 
+typedef NAME(term) NAME(Strip)[STRIP]; /* of one row */
+
+static const NAME(Strip) * NAME(strip_at)(const Factors *factors, uint64_t column) {
+    return (const NAME(Strip) *)factors->packed + column / STRIP * factors->inner;
+}
+
 /* strip[k] = row k of the right factor from COLUMN on; 0 behind the last. */
-INLINE void NAME(take_strip)(NAME(term) (*strip)[STRIP], const Factors *factors, uint64_t column) {
+INLINE void NAME(pack_strip)(NAME(Strip) * strip, const Factors *factors, uint64_t column) {
     uint64_t left = factors->columns - column, n = left < STRIP ? left : STRIP;
     const real *from = (const real *)factors->right + column * factors->right_steps[1];
     bool whole = n == STRIP && factors->right_steps[1] == 1;
@@ -25,10 +32,16 @@ INLINE void NAME(take_strip)(NAME(term) (*strip)[STRIP], const Factors *factors,
     }
 }
 
+static void NAME(pack_factor)(void *packed, const Factors *factors) {
+    NAME(Strip) *strips = packed;
+    for (uint64_t column = 0; column < factors->columns; column += STRIP)
+        NAME(pack_strip)(strips + column / STRIP * factors->inner, factors, column);
+}
+
 /* Rows of the left factor, from FROM on, times the strip; N of them, which is a constant. */
 INLINE void NAME(multiply_strip)(real *to, uint64_t to_step, const real *from,
-                                 const uint64_t steps[2], NAME(term) (*strip)[STRIP],
-                                 uint64_t inner, unsigned n) {
+                                 const uint64_t steps[2], const NAME(Strip) * strip, uint64_t inner,
+                                 unsigned n) {
     NAME(vector) sums[PRODUCT_ROWS][2];
     for (unsigned i = 0; i < n; i++)
         sums[i][0] = sums[i][1] = (NAME(vector)){0};
@@ -54,11 +67,11 @@ typedef struct NAME(Product) {
     const Factors *factors;
     real *dst;
     uint64_t first, end;
-    NAME(term) strip[PRODUCT_LIMIT][STRIP] __attribute__((aligned(VECTOR_BYTES)));
+    const NAME(Strip) * strip;
 } NAME(Product);
 
-static void NAME(multiply_rows)(NAME(Product) * product, real *to, uint64_t to_step, uint64_t row,
-                                unsigned n) {
+static void NAME(multiply_rows)(const NAME(Product) * product, real *to, uint64_t to_step,
+                                uint64_t row, unsigned n) {
     const Factors *factors = product->factors;
     const real *from = (const real *)factors->left + row * factors->left_steps[0];
 #define ROWS(n)                                                                                    \
@@ -89,7 +102,8 @@ static void NAME(keep_part)(const NAME(Product) * product, uint64_t column, uint
 }
 
 /* N rows of the strip, of which the first and the last may be wanted in part. */
-static void NAME(product_rows)(NAME(Product) * product, uint64_t column, uint64_t row, unsigned n) {
+static void NAME(product_rows)(const NAME(Product) * product, uint64_t column, uint64_t row,
+                               unsigned n) {
     uint64_t columns = product->factors->columns, at = row * columns + column;
     if (column + STRIP <= columns && at >= product->first &&
         at + (n - 1) * columns + STRIP <= product->end) {
@@ -115,8 +129,7 @@ static void NAME(product)(void *to, const Factors *factors, uint64_t first, size
     for (uint64_t column = 0; column < columns; column += STRIP) {
         uint64_t row = first / columns + (column + STRIP <= first % columns);
         uint64_t end = last / columns + (column <= last % columns);
-        if (row < end)
-            NAME(take_strip)(product.strip, factors, column);
+        product.strip = NAME(strip_at)(factors, column);
         while (row < end) {
             unsigned rows = end - row < PRODUCT_ROWS ? (unsigned)(end - row) : PRODUCT_ROWS;
             NAME(product_rows)(&product, column, row, rows);
