@@ -187,7 +187,7 @@ START_TEST(content_is_as_documented) {
     Builder digits = {0};
     ck_assert_uint_eq(content_blocks(&tensor), 2);
     Content content = content_of_name(&tensor);
-    content_add(&content, content_of_blocks(&tensor, 0, 2));
+    content_add(&content, content_of_blocks(&tensor, content_name(&tensor), 0, 2));
     content_print(&digits, content);
     builder_char(&digits, '\0');
     ck_assert_str_eq(digits.data, "a1db9b92d5db1e4c62376660111161b8");

@@ -19,6 +19,7 @@ typedef struct Part {
 typedef struct Given {
     const Tensor *tensor;
     Part *part;
+    uint64_t name, blocks; /* of the tensor: content_name, content_blocks */
 } Given;
 
 struct InputContent {
@@ -92,7 +93,8 @@ static uint32_t give(InputContent *content, const Task *task, uint32_t next) {
         if (part == NULL || *state_of(part, tensor) != STATE_NOTED)
             continue;
         *state_of(part, tensor) = STATE_GIVEN;
-        content->given[next++] = (Given){tensor, part};
+        content->given[next++] =
+            (Given){tensor, part, content_name(tensor), content_blocks(tensor)};
     }
     return next;
 }
@@ -127,14 +129,18 @@ static uint64_t block_at(uint64_t blocks, uint64_t i, uint64_t n) {
 
 void input_content_take(InputContent *content, uint32_t task, uint64_t begin, uint64_t end,
                         uint64_t n) {
+    uint64_t blocks = 0, from = 0, to = 0; /* most leaves of a task have as many */
     for (uint32_t i = content->first[task]; i < content->first[task + 1]; i++) {
         const Given *given = &content->given[i];
-        uint64_t blocks = content_blocks(given->tensor);
-        uint64_t from = block_at(blocks, begin, n), to = block_at(blocks, end, n);
+        if (given->blocks != blocks) {
+            blocks = given->blocks;
+            from = block_at(blocks, begin, n);
+            to = block_at(blocks, end, n);
+        }
         if (begin == 0)
             add(given->part, content_of_name(given->tensor));
         if (from < to)
-            add(given->part, content_of_blocks(given->tensor, from, to));
+            add(given->part, content_of_blocks(given->tensor, given->name, from, to));
     }
 }
 

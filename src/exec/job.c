@@ -35,7 +35,7 @@ static uint64_t selection_capacity(const Pass *pass, uint64_t count, Compute com
 static uint64_t packed_bytes(const Pass *pass) {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < pass->n_products; i++)
-        bytes += product_packed_bytes(pass->products[i].columns, pass->products[i].inner);
+        bytes += product_packed_most(pass->products[i].columns, pass->products[i].inner);
     return bytes;
 }
 
@@ -276,7 +276,8 @@ static bool pack_factors(Job *job) {
                             .buffers = job->buffers.items};
     for (uint32_t i = 0; i < pass->n_products; i++) {
         const Product *product = &pass->products[i];
-        uint64_t bytes = product_packed_bytes(product->columns, product->inner);
+        uint64_t bytes = source.table->packed_bytes(product->columns, product->inner);
+        bytes = (bytes + PRODUCT_ALIGN - 1) / PRODUCT_ALIGN * PRODUCT_ALIGN;
         void *packed = aligned_alloc(PRODUCT_ALIGN, bytes);
         if (packed == NULL)
             return false;

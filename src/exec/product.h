@@ -22,8 +22,7 @@ typedef struct ProductSource {
     size_t size;        /* of an element in the compute type */
 } ProductSource;
 
-/* Brings the right factor into the order that the kernel wants: product_packed_bytes, aligned to
- * PRODUCT_ALIGN. */
+/* Brings the right factor into the order that the kernel wants: packed_bytes of it. */
 void product_pack(void *packed, const ProductSource *source, const Product *product);
 
 /* The capacity of a block for tiles of at most so many elements. */

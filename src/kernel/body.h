@@ -575,6 +575,7 @@ static const KernelTable NAME(table) = {
     .histogram = NAME(histogram),
     .bracket = NAME(bracket),
     .iota = NAME(iota),
+    .packed_bytes = NAME(packed_bytes),
     .pack = NAME(pack_factor),
     .product = NAME(product),
     .compare = NAME(compare),

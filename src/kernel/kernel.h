@@ -119,10 +119,11 @@ typedef struct Factors {
     uint64_t columns, inner;
     uint64_t left_steps[2], right_steps[2];
 } Factors;
-/* Bytes of the packed factor. */
-static inline uint64_t product_packed_bytes(uint64_t columns, uint64_t inner) {
+/* Bytes of the packed factor in any build, at most; and in one. */
+static inline uint64_t product_packed_most(uint64_t columns, uint64_t inner) {
     return (columns + 63) / 64 * 64 * inner * sizeof(double);
 }
+typedef uint64_t PackedBytes(uint64_t columns, uint64_t inner);
 typedef void PackLoop(void *packed, const Factors *factors);
 /* dst[i] = element first + i of the product, row-major; its terms are added one by one, in order,
  * each multiplied and added with one rounding. */
@@ -165,6 +166,7 @@ typedef struct KernelTable {
     HistogramLoop *histogram;
     BracketLoop *bracket;
     IotaLoop *iota;
+    PackedBytes *packed_bytes;
     PackLoop *pack;
     ProductLoop *product;
     CompareLoop *compare;

@@ -32,6 +32,10 @@ INLINE void NAME(pack_strip)(NAME(Strip) * strip, const Factors *factors, uint64
     }
 }
 
+static uint64_t NAME(packed_bytes)(uint64_t columns, uint64_t inner) {
+    return (columns + STRIP - 1) / STRIP * inner * sizeof(NAME(Strip));
+}
+
 static void NAME(pack_factor)(void *packed, const Factors *factors) {
     NAME(Strip) *strips = packed;
     for (uint64_t column = 0; column < factors->columns; column += STRIP)

@@ -18,9 +18,12 @@ static Content content_from(XXH128_hash_t hash) {
     return (Content){hash.low64, hash.high64};
 }
 
-Content content_of_blocks(const Tensor *tensor, uint64_t begin, uint64_t end) {
+uint64_t content_name(const Tensor *tensor) {
+    return XXH3_64bits(tensor->name.data, tensor->name.size);
+}
+
+Content content_of_blocks(const Tensor *tensor, uint64_t name, uint64_t begin, uint64_t end) {
     Content sum = {0, 0};
-    uint64_t name = XXH3_64bits(tensor->name.data, tensor->name.size);
     for (uint64_t i = begin; i < end; i++) {
         uint64_t at = i * CONTENT_BLOCK, left = tensor->bytes - at;
         XXH128_hash_t hash =
@@ -66,7 +69,8 @@ static void *read_some(void *context) {
         const Tensor *tensor = reading->tensors[i];
         model_will_need(tensor, 0, tensor->bytes);
         content_add(&sum, content_of_name(tensor));
-        content_add(&sum, content_of_blocks(tensor, 0, content_blocks(tensor)));
+        content_add(&sum,
+                    content_of_blocks(tensor, content_name(tensor), 0, content_blocks(tensor)));
         model_done_with(tensor, 0, tensor->bytes);
     }
     pthread_mutex_lock(&reading->lock);

@@ -24,8 +24,9 @@ static inline void content_add(Content *sum, Content part) {
 }
 
 uint64_t content_blocks(const Tensor *tensor);
-/* Of blocks BEGIN to END, without the tensor itself. */
-Content content_of_blocks(const Tensor *tensor, uint64_t begin, uint64_t end);
+uint64_t content_name(const Tensor *tensor); /* N */
+/* Of blocks BEGIN to END, without the tensor itself, whose content_name is NAME. */
+Content content_of_blocks(const Tensor *tensor, uint64_t name, uint64_t begin, uint64_t end);
 /* Of the tensor itself, without its blocks. */
 Content content_of_name(const Tensor *tensor);
 

@@ -400,6 +400,7 @@ uint32_t tensors_find(const HashIndex *names, const Tensor *tensors, Text name) 
 }
 
 uint32_t tensors_index(HashIndex *names, const Tensor *tensors, uint32_t n_tensors) {
+    index_reserve(names, names->count + n_tensors);
     for (uint32_t i = 0; i < n_tensors; i++) {
         uint64_t hash = text_hash(tensors[i].name);
         if (index_find(names, hash, same_name, tensors, &tensors[i].name) != INDEX_NONE)
