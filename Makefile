@@ -139,7 +139,7 @@ check-faults: all $(BUILD)/shim.so
 
 # The evaluator with its threads.
 check-tsan:
-	$(MAKE) BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS="-O1 -g" suites SUITES="exec random_programs"
+	$(MAKE) BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS="-O1 -g" suites SUITES="exec outbox random_programs"
 
 check-long:
 	@sh tools/deps.sh --long
