@@ -86,11 +86,13 @@ static bool worker_init(Worker *worker, Evaluation *evaluation, Needs needs) {
     *worker = (Worker){.evaluation = evaluation};
     size_t begin = (needs.machine + 64) / 64 * 64;
     unsigned char *memory = aligned_alloc(64, begin + (needs.outbox + 63) / 64 * 64);
+    if (memory == NULL)
+        return false;
     worker->machine.memory = memory;
     worker->machine.outbox.memory = memory + begin;
     worker->machine.outbox.size = needs.outbox;
     worker->machine.outbox.prompt = evaluation->options->finished != NULL;
-    return memory != NULL;
+    return true;
 }
 
 static void worker_free(Worker *worker) {
