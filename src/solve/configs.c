@@ -387,19 +387,40 @@ static ConfigMatches find_matches(Configs *configs, const HashedNames *hashed) {
     return matches;
 }
 
-/* Only configs whose heads all names have are evaluated for this. */
+static bool is_standard(const Configs *configs, const Entry *entry) {
+    return library_is_standard(configs->library, entry->definition->scope);
+}
+
+static int by_falling_entry(const void *a, const void *b) {
+    const Entry *x = *(Entry *const *)a, *y = *(Entry *const *)b;
+    return text_compare(y->definition->name, x->definition->name);
+}
+
+/* PERFECT, or a config behind it that knows all names; evaluated only if its heads are theirs. */
+static const Config *better(Configs *configs, Entry *entry, const HashedNames *hashed,
+                            const Config *perfect) {
+    if ((perfect != NULL && text_compare(entry->definition->name, perfect->name) < 0) ||
+        !may_know(configs, entry, hashed, hashed->count))
+        return perfect;
+    const Config *config = entry_config(configs, entry);
+    bool knows_all = config != NULL && count_known(config, hashed, hashed->count) == hashed->count;
+    return knows_all ? config : perfect;
+}
+
+/* Those of the recipe come first, as they may have mistakes to be told; of the library's the last
+ * by name, so that the first which knows all is the one. */
 static const Config *find_perfect(Configs *configs, const HashedNames *hashed) {
     const Config *perfect = NULL;
-    uint32_t n = hashed->count;
-    for (size_t i = 0; i < configs->entries.count && n > 0; i++) {
-        Entry *entry = configs->entries.items[i];
-        bool behind = perfect != NULL && text_compare(entry->definition->name, perfect->name) < 0;
-        if (behind || !may_know(configs, entry, hashed, n))
-            continue;
-        const Config *config = entry_config(configs, entry);
-        if (config != NULL && count_known(config, hashed, n) == n)
-            perfect = config;
-    }
+    VECTOR(Entry *) standard = {0};
+    for (size_t i = 0; i < configs->entries.count && hashed->count > 0; i++)
+        if (is_standard(configs, configs->entries.items[i]))
+            vector_push(&standard, configs->entries.items[i]);
+        else
+            perfect = better(configs, configs->entries.items[i], hashed, perfect);
+    vector_sort(&standard, by_falling_entry);
+    for (size_t i = 0; i < standard.count; i++)
+        perfect = better(configs, standard.items[i], hashed, perfect);
+    vector_free(&standard);
     return perfect;
 }
 
