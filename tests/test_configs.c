@@ -282,9 +282,8 @@ START_TEST(conversions_read_the_keys_of_the_lists) {
                 const char *space = memchr(outputs.data + at, ' ', outputs.size - at);
                 size_t end = space != NULL ? (size_t)(space - outputs.data) : outputs.size;
                 Text output = {outputs.data + at, end - at};
-                ck_assert_msg(
-                    reads(conversion_find(conversion, output), inputs),
-                    "%.*s is not made of %.*s", TEXT_ARG(output), TEXT_ARG(inputs));
+                ck_assert_msg(reads(conversion_find(conversion, output), inputs),
+                              "%.*s is not made of %.*s", TEXT_ARG(output), TEXT_ARG(inputs));
                 at = end + 1;
             }
         }
@@ -305,8 +304,7 @@ static void expect_round_trip(const char *there, const char *back) {
         const ConversionRule *rule = conversion_find(home, name);
         ck_assert_msg(rule != NULL, "%.*s is lost", TEXT_ARG(name));
         bool found = false;
-        const ConversionRule *first =
-            conversion_find(forth, rule->sources[0].key);
+        const ConversionRule *first = conversion_find(forth, rule->sources[0].key);
         for (uint32_t i = 0; first != NULL && i < first->n_sources; i++)
             found |= text_equal(first->sources[i].key, name);
         ck_assert_msg(found, "%.*s does not come back", TEXT_ARG(name));
@@ -323,6 +321,71 @@ START_TEST(conversions_there_and_back_lose_nothing) {
 }
 END_TEST
 
+/* What of the model x is there in the test below, by what the key is for: a list of words. */
+static const struct {
+    const char *there, *key, *reads; /* NULL: no rule makes it */
+} alternatives[] = {
+    {"a.up a.down", "a.weight", "a.up a.down a.mid"},
+    {"a.up", "a.weight", NULL},
+    {"a.up a.down a.diff", "a.weight", "a.up a.down a.mid"},
+    {"a.diff b.up", "a.weight", "a.diff"},
+    {"a.diff a.flat", "a.weight", "a.diff"},
+    {"a.flat", "a.weight", NULL},
+    {"a.right", "a.bias", "a.left a.right"},
+    {"a.left", "a.bias", "a.left a.right"},
+    {"a.mid", "a.bias", NULL},
+    {"in.1.w", "IN01", "in.1.w"},
+    {"in.10.w", "IN10", "in.10.w"},
+    {"in.1.v", "IN01", "in.1.v in.1.w"},
+    {"in.2.w", "IN02", NULL},
+    {"lora_a_b.x", "a.b.norm", "lora_a_b.x"},
+    {"lora_a.b.x", "a.b.norm", NULL},
+};
+
+static const char alternative_rules[] =
+    "config \"from\" { \"in.{1,10}.w\" }\n"
+    "config \"to\" { \"any\" }\n"
+    "conversion from \"from\" to \"to\" (x) {\n"
+    "    for both in [true, false] {\n"
+    "        \"{m}od.weight\" = x[\"never\"]\n"
+    "        \"{mod}.weight\" = if both then [x[\"{mod}.up\"], x[\"{mod}.down\"], x[\"{mod}.mid\"] "
+    "| null]\n"
+    "            else x[\"{mod}.diff\"]\n"
+    "    }\n"
+    "    \"{mod}.weig{rest}\" = x[\"{mod}.flat\"]\n"
+    "    \"{mod}.bias\" = [x[\"{mod}.left\"] | null, x[\"{mod}.right\"] | null]\n"
+    "    \"IN{i:02}\" = \"in.{i}.w\"\n"
+    "    \"IN{i:02}\" = x[\"in.{i}.v\"] | x[\"in.{i}.w\"]\n"
+    "    name = \"lora_{mod}\"\n"
+    "    \"{mod}.norm\" = x[\"{name:underscored}.x\"]\n"
+    "}\n";
+
+static bool is_listed(void *context, uint32_t parameter, Text key) {
+    (void)parameter;
+    const char *list = context, *at = memmem(list, strlen(list), key.data, key.size);
+    return at != NULL && (at == list || at[-1] == ' ') &&
+           (at[key.size] == ' ' || at[key.size] == '\0');
+}
+
+/* The first pattern that matches decides, and of its rules the first that has what it reads. */
+START_TEST(rules_of_one_pattern_are_alternatives) {
+    known_configs_open(&library);
+    const Ast *file =
+        parse_recipe(&library.arena, library.diags,
+                     diags_source(library.diags, TEXT("test"), text_from(alternative_rules)));
+    library_scope(library.library, file);
+    ConversionOperands operands = {is_listed, has_any_form, (void *)alternatives[_i].there};
+    Conversion *conversion =
+        conversion_read(&library.arena, library.diags, library.configs,
+                        find_conversion("from", "to"), TEXT("weight"), &operands);
+    const ConversionRule *rule = conversion_find(conversion, text_from(alternatives[_i].key));
+    ck_assert_int_eq(rule != NULL, alternatives[_i].reads != NULL);
+    ck_assert(rule == NULL || reads(rule, text_from(alternatives[_i].reads)));
+    conversion_free(conversion);
+    known_configs_close(&library);
+}
+END_TEST
+
 Suite *configs_suite(void) {
     Suite *suite = suite_create("configs");
     TCase *tests = tcase_create("configs");
@@ -335,6 +398,8 @@ Suite *configs_suite(void) {
     tcase_add_loop_test(tests, conversions_make_the_keys, 0, n_conversions);
     tcase_add_loop_test(tests, conversions_read_the_keys_of_the_lists, 0, n_conversions);
     tcase_add_test(tests, conversions_there_and_back_lose_nothing);
+    int n_alternatives = sizeof alternatives / sizeof *alternatives;
+    tcase_add_loop_test(tests, rules_of_one_pattern_are_alternatives, 0, n_alternatives);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -1,21 +1,18 @@
 #include "solve/conversion.h"
 
 #include "solve/pattern.h"
+#include "solve/reads.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { RULES_LIMIT = 1 << 16, CHAIN_LIMIT = 1000 };
+enum { RULES_LIMIT = 1 << 16, CHAIN_LIMIT = 1000, NO_RULE = INDEX_NONE };
 
 /* A key of the target, found from the keys of the source, and what its pattern matched. */
 typedef struct Made {
     Text key;
     Match match;
 } Made;
-
-/* Whether a rule can ever have what it reads. Of the many kinds of modules that a network may have,
- * it has one or two: what is impossible by the form of its keys is not looked for under each. */
-typedef enum Likelihood { NOT_ASKED, POSSIBLE, IMPOSSIBLE } Likelihood;
 
 /* A rule as the loops around it leave it. */
 typedef struct Rule {
@@ -30,7 +27,9 @@ typedef struct Rule {
     bool is_made;
     VECTOR(Made) made;
     HashIndex made_index;
-    Likelihood likelihood;
+    uint32_t next;          /* of the same pattern, or NO_RULE */
+    const RuleReads *reads; /* NULL: not asked yet */
+    bool possible;          /* it can have what it reads, under some key */
     const bool *used; /* its variables, then its wildcards: the expression names them; or NULL */
 } Rule;
 
@@ -39,19 +38,19 @@ typedef struct Rule {
 typedef struct RuleHead {
     uint64_t end; /* its last eight bytes; any where it is shorter */
     uint32_t size;
+    uint32_t rule;
 } RuleHead;
-
-typedef VECTOR(ConversionSource) SourceVector;
 
 struct Conversion {
     Arena *arena;
     Diags *diags;
     Configs *configs;
     const Method *method;
-    const ConversionOperands *operands;
     VECTOR(Rule) rules;
-    VECTOR(RuleHead) heads; /* of the rules */
-    SourceVector met;       /* of the rule that is applied: Presence.met */
+    VECTOR(RuleHead) heads; /* of the rules that are no alternatives of others, in order */
+    Names patterns;         /* of the rules */
+    VECTOR(uint32_t) last;  /* by pattern: the last rule of it */
+    Reads reads;
 };
 
 bool conversion_converts(const Method *method, uint32_t p) {
@@ -73,117 +72,11 @@ bool conversion_is_step(const Method *method) {
            !text_equal(method->config, method->parameters[0].config);
 }
 
-/* The place of parameter P among the models. */
-static uint32_t model_place(const Method *method, uint32_t p) {
-    uint32_t place = 0;
-    for (uint32_t i = 0; i < p; i++)
-        place += conversion_converts(method, i);
-    return place;
-}
-
-/* ---- what a rule's expression reads ---- */
-
-/* x["…"] of a parameter x; else -1. */
-static int source_parameter(const Method *method, const Ast *ast) {
-    bool is_source = ast->kind == AST_INDEX && ast->a->kind == AST_NAME && ast->n_items == 1 &&
-                     ast->items[0]->kind == AST_STRING;
-    return is_source ? method_parameter(method, ast->a->text) : -1;
-}
-
-/* Of an `if` that depends on a variable around the rule, the branch that counts; else the
- * expression itself. */
-static const Ast *chosen_branch(const Rule *rule, const Ast *ast) {
-    while (ast != NULL && ast->kind == AST_IF && ast->a->kind == AST_NAME) {
-        uint32_t i = rule->variables.count;
-        while (i > 0 && !text_equal(rule->variables.items[i - 1].name, ast->a->text))
-            i--;
-        if (i == 0 || rule->variables.items[i - 1].value.kind != DATUM_NUMBER)
-            break;
-        ast = rule->variables.items[i - 1].value.number != 0 ? ast->b : ast->c;
-    }
-    return ast;
-}
-
-/* What asks whether the keys are there that a rule reads: those for a match, or any where there is
- * none. */
-typedef struct Presence {
-    const Conversion *conversion;
-    const Rule *rule;
-    const Match *match;
-    SourceVector *met; /* the keys for the match that were asked for; they are asked for again */
-} Presence;
-
-static Text source_key(const Presence *presence, const Ast *reference, Text pattern) {
-    for (size_t i = 0; i < presence->met->count; i++)
-        if (presence->met->items[i].reference == reference)
-            return presence->met->items[i].key;
-    Text key = pattern_fill(presence->conversion->arena, &presence->rule->variables, pattern,
-                            presence->match);
-    vector_push(presence->met, (ConversionSource){.reference = reference, .key = key});
-    return key;
-}
-
-static void find_sources(const Presence *presence, const Ast *ast, SourceVector *sources) {
-    ast = chosen_branch(presence->rule, ast);
-    if (ast == NULL)
-        return;
-    const Method *method = presence->conversion->method;
-    int parameter = source_parameter(method, ast);
-    if (parameter >= 0) {
-        Text key = source_key(presence, ast, ast->items[0]->text);
-        vector_push(sources, (ConversionSource){ast, (uint32_t)parameter,
-                                                model_place(method, (uint32_t)parameter), key});
-        return;
-    }
-    find_sources(presence, ast->a, sources);
-    find_sources(presence, ast->b, sources);
-    find_sources(presence, ast->c, sources);
-    for (uint32_t i = 0; i < ast->n_items; i++)
-        find_sources(presence, ast->items[i], sources);
-}
-
-/* REFERENCE is the x["…"] of the rule; NULL where the rule is a renaming. */
-static bool has_source(const Presence *presence, const Ast *reference, int parameter,
-                       Text pattern) {
-    const ConversionOperands *operands = presence->conversion->operands;
-    Arena *arena = presence->conversion->arena;
-    if (presence->match == NULL) {
-        KeyForm form = pattern_form(arena, &presence->rule->variables, pattern);
-        return operands->has_any(operands->context, (uint32_t)parameter, &form);
-    }
-    return operands->has(operands->context, (uint32_t)parameter,
-                         source_key(presence, reference, pattern));
-}
-
-/* Whether a part of an expression has a value: all that it reads is there, or what stands behind
- * `|`. */
-static bool is_present(const Presence *presence, const Ast *ast) {
-    ast = chosen_branch(presence->rule, ast);
-    if (ast == NULL)
-        return true;
-    int parameter = source_parameter(presence->conversion->method, ast);
-    if (parameter >= 0)
-        return has_source(presence, ast, parameter, ast->items[0]->text);
-    if (ast->kind == AST_BINARY && ast->op == AST_FALLBACK)
-        return is_present(presence, ast->b) || is_present(presence, ast->a);
-    for (uint32_t i = 0; i < ast->n_items; i++)
-        if (!is_present(presence, ast->items[i]))
-            return false;
-    return is_present(presence, ast->a) && is_present(presence, ast->b) &&
-           is_present(presence, ast->c);
-}
-
-static bool is_possible(const Conversion *conversion, Rule *rule) {
-    Presence any = {.conversion = conversion, .rule = rule};
-    if (rule->likelihood == NOT_ASKED)
-        rule->likelihood =
-            rule->source.data != NULL || is_present(&any, rule->syntax->b) ? POSSIBLE : IMPOSSIBLE;
-    return rule->likelihood == POSSIBLE;
-}
+/* ---- expressions ---- */
 
 /* The first x["…"] of an expression that keys can be taken apart by, or NULL. */
 static const Ast *first_source(const Method *method, const Ast *ast) {
-    if (ast == NULL || source_parameter(method, ast) >= 0)
+    if (ast == NULL || reads_parameter(method, ast) >= 0)
         return ast == NULL || pattern_writes_otherwise(ast->items[0]->text) ? NULL : ast;
     const Ast *found = first_source(method, ast->a);
     found = found != NULL ? found : first_source(method, ast->b);
@@ -204,6 +97,23 @@ static bool names(const Ast *ast, Text name) {
     return found;
 }
 
+/* NULL: the rule is a renaming. */
+static const Ast *rule_expression(const Rule *rule) {
+    return rule->source.data != NULL ? NULL : rule->syntax->b;
+}
+
+/* Of the many kinds of modules that a network may have, it has one or two: what is impossible by
+ * the form of its keys is not looked for under each. */
+static bool is_possible(Conversion *conversion, Rule *rule) {
+    if (rule->reads == NULL) {
+        rule->reads = reads_of_rule(&conversion->reads, &rule->variables, rule->is_made,
+                                    rule_expression(rule), rule->source);
+        rule->possible =
+            rule->source.data != NULL || reads_possible(&conversion->reads, rule->reads);
+    }
+    return rule->possible;
+}
+
 /* ---- finding ---- */
 
 static bool same_made(const void *context, const void *wanted, uint32_t item) {
@@ -216,7 +126,7 @@ static void make_keys(Conversion *conversion, Rule *rule) {
     const Method *method = conversion->method;
     const Ast *first = rule->source.data == NULL ? first_source(method, rule->syntax->b) : NULL;
     Text source = first != NULL ? first->items[0]->text : rule->source;
-    int parameter = first != NULL ? source_parameter(method, first) : 0;
+    int parameter = first != NULL ? reads_parameter(method, first) : 0;
     const Config *config = configs_find(conversion->configs, method->parameters[parameter].config);
     rule->is_made = true;
     for (KeyId key = 0; config != NULL && key < config->n_keys; key++) {
@@ -236,12 +146,12 @@ static uint64_t last_bytes(const char *data, size_t size) {
     return bytes;
 }
 
-static RuleHead rule_head(const Rule *rule) {
+static RuleHead rule_head(const Rule *rule, uint32_t place) {
     const char *open = memchr(rule->pattern.data, '{', rule->pattern.size);
     size_t size = open != NULL ? (size_t)(open - rule->pattern.data) : rule->pattern.size;
     if (rule->is_made)
         size = 0;
-    return (RuleHead){last_bytes(rule->pattern.data, size), (uint32_t)size};
+    return (RuleHead){last_bytes(rule->pattern.data, size), (uint32_t)size, place};
 }
 
 static bool has_head(const RuleHead *head, Text key) {
@@ -249,7 +159,7 @@ static bool has_head(const RuleHead *head, Text key) {
 }
 
 static bool match_rule(const Rule *rule, Text key, Match *match) {
-    *match = (Match){0};
+    match->count = 0;
     if (!rule->is_made)
         return pattern_match(rule->pattern, key, match);
     uint32_t found = index_find(&rule->made_index, text_hash(key), same_made, rule, &key);
@@ -257,6 +167,16 @@ static bool match_rule(const Rule *rule, Text key, Match *match) {
         return false;
     *match = rule->made.items[found].match;
     return true;
+}
+
+/* The first rule whose pattern matches a key. */
+static uint32_t find_rule(const Conversion *conversion, Text key, Match *match) {
+    for (size_t i = 0; i < conversion->heads.count; i++) {
+        const RuleHead *head = &conversion->heads.items[i];
+        if (has_head(head, key) && match_rule(&conversion->rules.items[head->rule], key, match))
+            return head->rule;
+    }
+    return NO_RULE;
 }
 
 static double digits_value(Text digits) {
@@ -309,79 +229,30 @@ static void keep_variables(Arena *arena, Rule *rule, const Match *match, Convers
     out->n_variables = n;
 }
 
-/* Whether one of the sources is there: a rule does not make something of nothing. */
-static bool has_any(const SourceVector *sources, const ConversionOperands *operands) {
-    bool any = sources->count == 0;
-    for (size_t i = 0; i < sources->count && !any; i++)
-        any = operands->has(operands->context, sources->items[i].parameter, sources->items[i].key);
-    return any;
-}
-
-/* What the rule reads, where it is there. */
-static bool read_sources(const Presence *presence, const Ast *expression, SourceVector *sources) {
-    Text renamed = presence->rule->source;
-    if (expression == NULL) {
-        if (!has_source(presence, NULL, 0, renamed))
-            return false;
-        vector_push(sources, (ConversionSource){.key = source_key(presence, NULL, renamed)});
-    } else {
-        if (!is_present(presence, expression))
-            return false;
-        find_sources(presence, expression, sources);
-    }
-    return has_any(sources, presence->conversion->operands);
-}
-
 static const ConversionRule *apply_rule(Conversion *conversion, Rule *rule, const Match *match) {
     Arena *arena = conversion->arena;
-    const Ast *expression = rule->source.data != NULL ? NULL : rule->syntax->b;
-    Presence presence = {conversion, rule, match, &conversion->met};
-    SourceVector sources = {0};
-    conversion->met.count = 0;
-    if (!is_possible(conversion, rule) || !read_sources(&presence, expression, &sources)) {
-        vector_free(&sources);
+    if (!is_possible(conversion, rule) || !reads_suffice(&conversion->reads, rule->reads))
         return NULL;
-    }
     ConversionRule *found = arena_new(arena, ConversionRule);
     *found = (ConversionRule){.rule = rule->syntax,
-                              .expression = expression,
+                              .expression = rule_expression(rule),
                               .output = rule->output,
                               .asks_shape = rule->asks_shape,
-                              .n_sources = (uint32_t)sources.count};
-    found->sources = arena_copy(arena, sources.items, sources.count * sizeof *sources.items);
+                              .n_sources = rule->reads->n_references};
+    found->sources = reads_sources(&conversion->reads, rule->reads);
     keep_variables(arena, rule, match, found);
-    vector_free(&sources);
     return found;
 }
 
 /* The first pattern that matches decides; rules of the same pattern are its alternatives. */
 const ConversionRule *conversion_find(Conversion *conversion, Text key) {
     Match match;
-    const Rule *decided = NULL;
-    for (size_t i = 0; i < conversion->rules.count; i++) {
-        if (!has_head(&conversion->heads.items[i], key))
-            continue;
-        Rule *rule = &conversion->rules.items[i];
-        if (decided == NULL ? !match_rule(rule, key, &match)
-                            : !text_equal(decided->pattern, rule->pattern))
-            continue;
-        decided = rule;
-        const ConversionRule *found = apply_rule(conversion, rule, &match);
-        if (found != NULL)
-            return found;
-    }
-    return NULL;
-}
-
-/* Whether a part of an expression reads the model that what is converted is for. */
-static bool reads_base(const Conversion *conversion, const Rule *rule, const Ast *ast) {
-    ast = chosen_branch(rule, ast);
-    if (ast == NULL || source_parameter(conversion->method, ast) >= 0)
-        return ast != NULL && source_parameter(conversion->method, ast) > 0;
-    bool found = reads_base(conversion, rule, ast->a) || reads_base(conversion, rule, ast->b) ||
-                 reads_base(conversion, rule, ast->c);
-    for (uint32_t i = 0; i < ast->n_items && !found; i++)
-        found = reads_base(conversion, rule, ast->items[i]);
+    match.count = 0;
+    uint32_t at = find_rule(conversion, key, &match);
+    reads_begin(&conversion->reads, &match);
+    const ConversionRule *found = NULL;
+    for (; at != NO_RULE && found == NULL; at = conversion->rules.items[at].next)
+        found = apply_rule(conversion, &conversion->rules.items[at], &match);
     return found;
 }
 
@@ -389,8 +260,8 @@ bool conversion_may_read_base(Conversion *conversion) {
     bool may = false;
     for (size_t i = 0; i < conversion->rules.count && !may; i++) {
         Rule *rule = &conversion->rules.items[i];
-        may = rule->source.data == NULL && is_possible(conversion, rule) &&
-              reads_base(conversion, rule, rule->syntax->b);
+        for (uint32_t k = 0; is_possible(conversion, rule) && k < rule->reads->n_references; k++)
+            may |= rule->reads->references[k].parameter > 0;
     }
     return may;
 }
@@ -412,6 +283,22 @@ static bool asks_shape(RuleReader *reader, const Ast *expression) {
     return reader->last_asks_shape;
 }
 
+/* Whether a rule matches a key its pattern tells; of keys that are made, each rule has its own. */
+static void place_rule(Conversion *conversion, Rule *rule) {
+    uint32_t place = (uint32_t)conversion->rules.count;
+    uint32_t pattern = names_add(&conversion->patterns, rule->pattern);
+    bool first = pattern == conversion->last.count;
+    if (first)
+        vector_push(&conversion->last, place);
+    else
+        conversion->rules.items[conversion->last.items[pattern]].next = place;
+    conversion->last.items[pattern] = place;
+    rule->next = NO_RULE;
+    vector_push(&conversion->rules, *rule);
+    if (first || rule->is_made)
+        vector_push(&conversion->heads, rule_head(rule, place));
+}
+
 static void add_rule(RuleReader *reader, Rule rule) {
     Structure *structure = &reader->structure;
     Conversion *conversion = reader->conversion;
@@ -427,8 +314,7 @@ static void add_rule(RuleReader *reader, Rule rule) {
     rule.asks_shape = rule.source.data == NULL && asks_shape(reader, rule.syntax->b);
     if (pattern_writes_otherwise(rule.pattern))
         make_keys(conversion, &rule);
-    vector_push(&conversion->rules, rule);
-    vector_push(&conversion->heads, rule_head(&rule));
+    place_rule(conversion, &rule);
 }
 
 /* "new" = "old": the same tensor by another name. Lists of names go side by side. */
@@ -517,7 +403,8 @@ Conversion *conversion_read(Arena *arena, Diags *diags, Configs *configs, const 
     conversion->diags = diags;
     conversion->configs = configs;
     conversion->method = method;
-    conversion->operands = operands;
+    conversion->patterns.arena = arena;
+    conversion->reads = (Reads){.arena = arena, .method = method, .operands = operands};
     Variable given = {TEXT("space"), {.kind = DATUM_TEXT, .text = space}};
     RuleReader reader = {.structure = {.arena = arena,
                                        .given = &given,
@@ -541,5 +428,7 @@ void conversion_free(Conversion *conversion) {
     }
     vector_free(&conversion->rules);
     vector_free(&conversion->heads);
-    vector_free(&conversion->met);
+    names_free(&conversion->patterns);
+    vector_free(&conversion->last);
+    reads_free(&conversion->reads);
 }

@@ -84,9 +84,8 @@ bool pattern_match(Text pattern, Text key, Match *match) {
 }
 
 Text pattern_variable(Arena *arena, const Variable *variable) {
-    return variable->value.kind == DATUM_NUMBER
-               ? text_format(arena, "%lld", (long long)variable->value.number)
-               : variable->value.text;
+    return variable->value.kind == DATUM_NUMBER ? structure_digits(arena, variable->value.number)
+                                                : variable->value.text;
 }
 
 /* What a variable holds; in it wildcards stand for what they matched. */
@@ -134,6 +133,22 @@ Text pattern_fill(Arena *arena, const Variables *variables, Text pattern, const 
         n++;
     }
     return n == 1 ? pieces[0] : structure_join_all(arena, pieces, n);
+}
+
+bool pattern_settle(Arena *arena, const Variables *variables, Text pattern, Text *settled) {
+    Text inside, name, format, value;
+    for (Text rest = drop(pattern, pattern_begin(pattern).size); rest.size > 0;) {
+        if (!read_wildcard(rest, &inside))
+            break;
+        structure_split(inside, &name, &format);
+        if (format.size > 0 && variable_value(arena, variables, NULL, name, &value) &&
+            memchr(value.data, '{', value.size) != NULL)
+            return false;
+        rest = drop(rest, inside.size + 2);
+        rest = drop(rest, pattern_begin(rest).size);
+    }
+    *settled = pattern_fill(arena, variables, pattern, NULL);
+    return true;
 }
 
 bool pattern_writes_otherwise(Text pattern) {

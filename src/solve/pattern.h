@@ -39,6 +39,10 @@ bool pattern_match(Text pattern, Text key, Match *match);
  * where MATCH is NULL, and are nothing otherwise. */
 Text pattern_fill(Arena *arena, const Variables *variables, Text pattern, const Match *match);
 
+/* A pattern with its variables replaced for good. False where that cannot be: what a variable has
+ * wildcards for would be written otherwise than it says. */
+bool pattern_settle(Arena *arena, const Variables *variables, Text pattern, Text *settled);
+
 /* What all keys look like that a pattern may stand for. */
 KeyForm pattern_form(Arena *arena, const Variables *variables, Text pattern);
 

@@ -125,7 +125,7 @@ void structure_split(Text inside, Text *name, Text *format) {
     *format = colon != NULL ? (Text){colon + 1, inside.size - name->size - 1} : TEXT("");
 }
 
-static Text number_text(Arena *arena, int64_t number) {
+Text structure_digits(Arena *arena, int64_t number) {
     static const char digits[] = "0123456789";
     if (number >= 0 && number < 10)
         return (Text){digits + number, 1};
@@ -151,7 +151,7 @@ static bool wildcard_value(Structure *structure, Text inside, Span span, Text *o
     }
     if (value->kind == DATUM_LIST)
         structure_fail(structure, span, "'%.*s' is a list", TEXT_ARG(name));
-    Text text = value->kind == DATUM_NUMBER ? number_text(structure->arena, value->number)
+    Text text = value->kind == DATUM_NUMBER ? structure_digits(structure->arena, value->number)
                 : value->kind == DATUM_TEXT ? value->text
                                             : TEXT("");
     if (!structure_format(structure->arena, text, format, out)) {
@@ -205,8 +205,9 @@ static void expand_numbers(Structure *structure, Text done, int64_t first, int64
         return;
     }
     for (int64_t i = first; i <= last && !structure->failed; i++)
-        expand(structure, structure_join(structure->arena, done, number_text(structure->arena, i)),
-               rest, span, out);
+        expand(structure,
+               structure_join(structure->arena, done, structure_digits(structure->arena, i)), rest,
+               span, out);
 }
 
 /* Adds to OUT every text that DONE and what REST says make. */

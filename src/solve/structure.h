@@ -70,6 +70,8 @@ Texts structure_names(Structure *structure, const Ast *string);
 void structure_forget(Structure *structure, Texts *names);
 /* The one name that it stands for. */
 Text structure_name(Structure *structure, const Ast *string);
+/* A number as names have it. */
+Text structure_digits(Arena *arena, int64_t number);
 Text structure_join(Arena *arena, Text a, Text b);
 Text structure_join_all(Arena *arena, const Text *pieces, uint32_t n);
 /* What a wildcard holds: its name, and behind a colon how its value is written. */
