@@ -2,21 +2,6 @@
 
 #include <stdlib.h>
 
-uint32_t index_find(const HashIndex *index, uint64_t hash, IndexEqual *equal, const void *context,
-                    const void *wanted) {
-    if (index->count == 0)
-        return INDEX_NONE;
-    uint32_t tag = (uint32_t)hash;
-    size_t mask = index->capacity - 1;
-    for (size_t at = tag & mask;; at = (at + 1) & mask) {
-        IndexSlot slot = index->slots[at];
-        if (slot.item == 0)
-            return INDEX_NONE;
-        if (slot.tag == tag && equal(context, wanted, slot.item - 1))
-            return slot.item - 1;
-    }
-}
-
 static void place(HashIndex *index, IndexSlot slot) {
     size_t mask = index->capacity - 1;
     size_t at = slot.tag & mask;

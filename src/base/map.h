@@ -26,9 +26,23 @@ typedef struct HashIndex {
 
 typedef bool IndexEqual(const void *context, const void *wanted, uint32_t item);
 
-/* The item with HASH for which EQUAL(context, wanted, item) holds, or INDEX_NONE. */
-uint32_t index_find(const HashIndex *index, uint64_t hash, IndexEqual *equal, const void *context,
-                    const void *wanted);
+/* The item with HASH for which EQUAL(context, wanted, item) holds, or INDEX_NONE. (Here, so that a
+ * call becomes the loop with its comparison in it.) */
+static inline uint32_t index_find(const HashIndex *index, uint64_t hash, IndexEqual *equal,
+                                  const void *context, const void *wanted) {
+    if (index->count == 0)
+        return INDEX_NONE;
+    uint32_t tag = (uint32_t)hash;
+    size_t mask = index->capacity - 1;
+    for (size_t at = tag & mask;; at = (at + 1) & mask) {
+        IndexSlot slot = index->slots[at];
+        if (slot.item == 0)
+            return INDEX_NONE;
+        if (slot.tag == tag && equal(context, wanted, slot.item - 1))
+            return slot.item - 1;
+    }
+}
+
 /* Room for COUNT items, so that it need not grow until then. */
 void index_reserve(HashIndex *index, size_t count);
 /* ITEM must not be there yet. */

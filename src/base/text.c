@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+#define XXH_INLINE_ALL /* texts are short, and many */
 #include <xxhash.h>
 
 enum { PRINTABLE_LIMIT = 200 };
