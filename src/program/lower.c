@@ -5,6 +5,8 @@
 
 #include <stdarg.h>
 #include <string.h>
+
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 /* The nodes that are evaluated under one key: those that the roots reach without crossing a
@@ -243,11 +245,15 @@ typedef struct Collector {
     bool (*lacks)(void *context, const Leaf *leaf);
     void *context;
     VECTOR(Leaf) leaves;
-    XXH3_state_t *hash;
+    uint64_t hash;
 } Collector;
 
+static void hash_bytes(Collector *collector, const void *data, size_t size) {
+    collector->hash = XXH3_64bits_withSeed(data, size, collector->hash);
+}
+
 static void hash_number(Collector *collector, uint64_t number) {
-    XXH3_64bits_update(collector->hash, &number, sizeof number);
+    hash_bytes(collector, &number, sizeof number);
 }
 
 static void collect_tensor(Collector *collector, Leaf leaf) {
@@ -272,8 +278,7 @@ static void collect(Collector *collector, const Region *region, Text key);
 
 static void hash_shape(Collector *collector, const ConfigKey *key) {
     if (key != NULL && key->shape != NULL)
-        XXH3_64bits_update(collector->hash, key->shape->dims,
-                           key->shape->rank * sizeof *key->shape->dims);
+        hash_bytes(collector, key->shape->dims, key->shape->rank * sizeof *key->shape->dims);
 }
 
 /* What a rule makes of a key depends on its variables, and on the key's shape where it asks. */
@@ -283,8 +288,7 @@ static void hash_rule(Collector *collector, const Solved *solved, NodeId id, Tex
     hash_number(collector, (uint64_t)rule->output);
     for (uint32_t i = 0; i < rule->n_variables; i++)
         if (rule->variables[i].used)
-            XXH3_64bits_update(collector->hash, rule->variables[i].text.data,
-                               rule->variables[i].text.size);
+            hash_bytes(collector, rule->variables[i].text.data, rule->variables[i].text.size);
     if (rule->asks_shape)
         hash_shape(collector, solved_config_key(solved, id, key));
 }
@@ -308,7 +312,7 @@ static void collect_conversion(Collector *collector, const Region *region, uint3
 
 static void hash_component(Collector *collector, const ConfigKey *key) {
     if (key != NULL)
-        XXH3_64bits_update(collector->hash, key->component.data, key->component.size);
+        hash_bytes(collector, key->component.data, key->component.size);
 }
 
 static void collect(Collector *collector, const Region *region, Text key) {
@@ -349,11 +353,7 @@ static void find_common_shape(KeyLeaves *leaves) {
 
 void region_leaves(const Region *region, Text key, bool (*lacks)(void *context, const Leaf *leaf),
                    void *context, Arena *arena, KeyLeaves *leaves) {
-    XXH3_state_t *hash = XXH3_createState();
-    if (hash == NULL)
-        memory_exhausted();
-    XXH3_64bits_reset(hash);
-    Collector collector = {.arena = arena, .lacks = lacks, .context = context, .hash = hash};
+    Collector collector = {.arena = arena, .lacks = lacks, .context = context};
     collect(&collector, region, key);
     *leaves = (KeyLeaves){.count = (uint32_t)collector.leaves.count};
     leaves->items =
@@ -361,8 +361,7 @@ void region_leaves(const Region *region, Text key, bool (*lacks)(void *context, 
     vector_free(&collector.leaves);
     find_common_shape(leaves);
     hash_number(&collector, leaves->same_shape);
-    leaves->hash = XXH3_64bits_digest(hash);
-    XXH3_freeState(hash);
+    leaves->hash = collector.hash;
 }
 
 static bool same_leaf(const void *context, const void *wanted, uint32_t item) {
