@@ -10,11 +10,11 @@ bool key_has_form(Text key, const KeyForm *form) {
             memchr(key.data + form->begin.size, '.', key.size - fixed) == NULL);
 }
 
-static const Wildcard *find_wildcard(const Match *match, Text name) {
-    for (uint32_t i = 0; i < match->count; i++)
-        if (text_equal(match->items[i].name, name))
-            return &match->items[i];
-    return NULL;
+static uint32_t find_wildcard(const Match *match, Text name) {
+    uint32_t i = 0;
+    while (i < match->count && !text_equal(match->items[i].name, name))
+        i++;
+    return i;
 }
 
 static bool digits_only(Text text) {
@@ -26,9 +26,9 @@ static bool digits_only(Text text) {
 
 /* Whether what a wildcard would match is allowed: names of one letter match numbers. */
 static bool may_match(const Match *match, Text name, Text run) {
-    const Wildcard *before = find_wildcard(match, name);
-    if (before != NULL)
-        return text_equal(before->match, run);
+    uint32_t before = find_wildcard(match, name);
+    if (before < match->count)
+        return text_equal(match->items[before].match, run);
     return name.size != 1 || digits_only(run);
 }
 
@@ -75,7 +75,7 @@ bool pattern_match(Text pattern, Text key, Match *match) {
             continue;
         }
         uint32_t count = match->count;
-        match->items[match->count++] = (Wildcard){name, run};
+        match->items[match->count++] = (Wildcard){.name = name, .match = run};
         if (fixed || pattern_match(rest, drop(key, length), match))
             return true;
         match->count = count;
@@ -88,8 +88,19 @@ Text pattern_variable(Arena *arena, const Variable *variable) {
                                                 : variable->value.text;
 }
 
+/* What a wildcard matched as it is written in names, which several of a rule's often do alike. */
+static Text wildcard_written(Arena *arena, Wildcard *wildcard, Text format) {
+    if (format.size == 0)
+        return wildcard->match;
+    if (wildcard->written.data == NULL || !text_equal(wildcard->format, format)) {
+        wildcard->format = format;
+        structure_format(arena, wildcard->match, format, &wildcard->written);
+    }
+    return wildcard->written;
+}
+
 /* What a variable holds; in it wildcards stand for what they matched. */
-static bool variable_value(Arena *arena, const Variables *variables, const Match *match, Text name,
+static bool variable_value(Arena *arena, const Variables *variables, Match *match, Text name,
                            Text *value) {
     static const Variables none = {0};
     uint32_t i = variables->count;
@@ -102,19 +113,23 @@ static bool variable_value(Arena *arena, const Variables *variables, const Match
 }
 
 /* What stands for a wildcard. False where only a match would tell. */
-static bool wildcard_text(Arena *arena, const Variables *variables, const Match *match, Text inside,
+static bool wildcard_text(Arena *arena, const Variables *variables, Match *match, Text inside,
                           Text *value) {
     Text name, format;
     structure_split(inside, &name, &format);
-    const Wildcard *wildcard = match != NULL ? find_wildcard(match, name) : NULL;
-    *value = wildcard != NULL ? wildcard->match : TEXT("");
-    if (wildcard == NULL && !variable_value(arena, variables, match, name, value) && match == NULL)
+    uint32_t i = match != NULL ? find_wildcard(match, name) : 0;
+    if (match != NULL && i < match->count) {
+        *value = wildcard_written(arena, &match->items[i], format);
+        return true;
+    }
+    *value = TEXT("");
+    if (!variable_value(arena, variables, match, name, value) && match == NULL)
         return false;
     structure_format(arena, *value, format, value);
     return true;
 }
 
-Text pattern_fill(Arena *arena, const Variables *variables, Text pattern, const Match *match) {
+Text pattern_fill(Arena *arena, const Variables *variables, Text pattern, Match *match) {
     enum { PIECES = 16 };
     Text pieces[PIECES], inside;
     uint32_t n = 0;

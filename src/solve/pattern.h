@@ -12,6 +12,7 @@ enum { WILDCARDS_OF_PATTERN = 8 };
 
 typedef struct Wildcard {
     Text name, match;
+    Text format, written; /* how it was written last */
 } Wildcard;
 
 typedef struct Match {
@@ -37,7 +38,7 @@ bool pattern_match(Text pattern, Text key, Match *match);
 
 /* A pattern with its wildcards replaced. Those that neither are variables nor were matched stay
  * where MATCH is NULL, and are nothing otherwise. */
-Text pattern_fill(Arena *arena, const Variables *variables, Text pattern, const Match *match);
+Text pattern_fill(Arena *arena, const Variables *variables, Text pattern, Match *match);
 
 /* A pattern with its variables replaced for good. False where that cannot be: what a variable has
  * wildcards for would be written otherwise than it says. */

@@ -154,7 +154,7 @@ bool reads_possible(Reads *reads, const RuleReads *rule) {
     return is_met(reads, rule->need, may_be_there);
 }
 
-void reads_begin(Reads *reads, const Match *match) {
+void reads_begin(Reads *reads, Match *match) {
     reads->match = match;
     reads->n_matches++;
 }

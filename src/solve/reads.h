@@ -25,7 +25,7 @@ typedef struct Reads {
     const ConversionOperands *operands;
     VECTOR(Read) items;
     HashIndex index;
-    const Match *match;
+    Match *match;
     uint32_t n_matches;
 } Reads;
 
@@ -62,7 +62,7 @@ const RuleReads *reads_of_rule(Reads *reads, const Variables *variables, bool ma
 bool reads_possible(Reads *reads, const RuleReads *rule);
 
 /* From now on keys are those for a match, which is kept. */
-void reads_begin(Reads *reads, const Match *match);
+void reads_begin(Reads *reads, Match *match);
 /* Whether what is needed is there, and anything that is read at all: a rule does not make something
  * of nothing. */
 bool reads_suffice(Reads *reads, const RuleReads *rule);

@@ -83,18 +83,16 @@ Text structure_join(Arena *arena, Text a, Text b) {
 }
 
 Text structure_undot(Arena *arena, Text name, Text dots) {
-    size_t most = dots.size > 1 ? memory_size(name.size, dots.size) : name.size, size = 0;
-    char *replaced = arena_alloc(arena, most + 1);
-    for (const char *dot; name.size > 0 && (dot = memchr(name.data, '.', name.size)) != NULL;) {
-        size_t before = (size_t)(dot - name.data);
-        memcpy(replaced + size, name.data, before);
-        memcpy(replaced + size + before, dots.data, dots.size);
-        size += before + dots.size;
-        name = (Text){dot + 1, name.size - before - 1};
+    size_t most = dots.size > 1 ? memory_size(name.size, dots.size) : name.size;
+    char *replaced = arena_alloc(arena, most + 1), *end = replaced;
+    for (size_t i = 0; i < name.size; i++) {
+        if (name.data[i] != '.')
+            *end++ = name.data[i];
+        else
+            for (size_t k = 0; k < dots.size; k++)
+                *end++ = dots.data[k];
     }
-    if (name.size > 0)
-        memcpy(replaced + size, name.data, name.size);
-    return (Text){replaced, size + name.size};
+    return (Text){replaced, (size_t)(end - replaced)};
 }
 
 /* `02`: the number of digits; 0 where FORMAT is no width. */
