@@ -215,9 +215,11 @@ static const Method *find_conversion(const char *from, const char *to) {
 }
 
 /* A source that has all keys of its config. */
-static bool has_all(void *context, uint32_t parameter, Text key) {
+static KeyId find_any(void *context, uint32_t parameter, Text key, bool *there) {
     (void)parameter;
-    return config_find(library.configs, context, key) != INDEX_NONE;
+    KeyId id = config_find(library.configs, context, key);
+    *there = id != INDEX_NONE;
+    return id;
 }
 
 static bool has_any_form(void *context, uint32_t parameter, const KeyForm *form) {
@@ -229,7 +231,7 @@ static bool has_any_form(void *context, uint32_t parameter, const KeyForm *form)
 
 static Conversion *open_conversion(const char *from, const char *to) {
     ConversionOperands *operands = arena_new(&library.arena, ConversionOperands);
-    *operands = (ConversionOperands){has_all, has_any_form, (void *)complete_config(from)};
+    *operands = (ConversionOperands){find_any, has_any_form, (void *)complete_config(from)};
     Conversion *conversion = conversion_read(&library.arena, library.diags, library.configs,
                                              find_conversion(from, to), TEXT("weight"), operands);
     ck_assert_ptr_nonnull(conversion);
@@ -360,11 +362,13 @@ static const char alternative_rules[] =
     "    \"{mod}.norm\" = x[\"{name:underscored}.x\"]\n"
     "}\n";
 
-static bool is_listed(void *context, uint32_t parameter, Text key) {
+/* Its number is its place in the list. */
+static KeyId find_listed(void *context, uint32_t parameter, Text key, bool *there) {
     (void)parameter;
     const char *list = context, *at = memmem(list, strlen(list), key.data, key.size);
-    return at != NULL && (at == list || at[-1] == ' ') &&
-           (at[key.size] == ' ' || at[key.size] == '\0');
+    *there = at != NULL && (at == list || at[-1] == ' ') &&
+             (at[key.size] == ' ' || at[key.size] == '\0');
+    return *there ? (KeyId)(at - list) : INDEX_NONE;
 }
 
 /* The first pattern that matches decides, and of its rules the first that has what it reads. */
@@ -374,7 +378,7 @@ START_TEST(rules_of_one_pattern_are_alternatives) {
         parse_recipe(&library.arena, library.diags,
                      diags_source(library.diags, TEXT("test"), text_from(alternative_rules)));
     library_scope(library.library, file);
-    ConversionOperands operands = {is_listed, has_any_form, (void *)alternatives[_i].there};
+    ConversionOperands operands = {find_listed, has_any_form, (void *)alternatives[_i].there};
     Conversion *conversion =
         conversion_read(&library.arena, library.diags, library.configs,
                         find_conversion("from", "to"), TEXT("weight"), &operands);

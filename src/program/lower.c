@@ -265,16 +265,22 @@ static void collect_tensor(Collector *collector, Leaf leaf) {
 }
 
 /* Behind a weight that has one stands its scale. */
-static void collect_model(Collector *collector, const Solved *solved, NodeId id, Text key) {
-    const Tensor *tensor = solved_tensor(solved, id, key);
+static void collect_model(Collector *collector, const Solved *solved, NodeId id, Key key) {
+    KeyId at = solved_key_id(solved, id, key);
+    const Tensor *tensor =
+        at != INDEX_NONE ? solved->tensors[id][at] : solved_tensor(solved, id, key.name);
     const Tensor *scale = tensor != NULL ? tensor->scale : NULL;
     collect_tensor(collector,
-                   (Leaf){.node = id, .key = key, .tensor = tensor, .scaled = scale != NULL});
+                   (Leaf){.node = id, .key = key.name, .tensor = tensor, .scaled = scale != NULL});
     if (scale != NULL)
         collect_tensor(collector, (Leaf){.node = id, .key = scale->name, .tensor = scale});
 }
 
-static void collect(Collector *collector, const Region *region, Text key);
+static const ConfigKey *config_key(const Solved *solved, NodeId id, Key key) {
+    const Config *config = solved->domains[solved->domain_of[id]].config;
+    KeyId at = config != NULL ? solved_key_id(solved, id, key) : INDEX_NONE;
+    return at != INDEX_NONE ? &config->keys[at] : NULL;
+}
 
 static void hash_shape(Collector *collector, const ConfigKey *key) {
     if (key != NULL && key->shape != NULL)
@@ -282,7 +288,7 @@ static void hash_shape(Collector *collector, const ConfigKey *key) {
 }
 
 /* What a rule makes of a key depends on its variables, and on the key's shape where it asks. */
-static void hash_rule(Collector *collector, const Solved *solved, NodeId id, Text key,
+static void hash_rule(Collector *collector, const Solved *solved, NodeId id, Key key,
                       const ConversionRule *rule) {
     hash_number(collector, (uint64_t)(uintptr_t)rule->rule);
     hash_number(collector, (uint64_t)rule->output);
@@ -290,24 +296,32 @@ static void hash_rule(Collector *collector, const Solved *solved, NodeId id, Tex
         if (rule->variables[i].used)
             hash_bytes(collector, rule->variables[i].text.data, rule->variables[i].text.size);
     if (rule->asks_shape)
-        hash_shape(collector, solved_config_key(solved, id, key));
+        hash_shape(collector, config_key(solved, id, key));
 }
 
-static void collect(Collector *collector, const Region *region, Text key);
+static void collect(Collector *collector, const Region *region, Key key);
 
-static void collect_conversion(Collector *collector, const Region *region, uint32_t at, Text key) {
+static void collect_conversion(Collector *collector, const Region *region, uint32_t at, Key key) {
+    const Solved *solved = region->solved;
     NodeId id = region->leaves[at];
-    const ConversionRule *rule =
-        region->models[at] != NULL ? solved_rule(region->solved, id, key) : NULL;
+    KeyId made = solved_key_id(solved, id, key);
+    const ConversionRule *rule = region->models[at] != NULL && made != INDEX_NONE
+                                     ? solved->conversions[id].rules[made]
+                                     : NULL;
     if (rule == NULL) {
         hash_number(collector, 0);
         return;
     }
-    hash_rule(collector, region->solved, id, key, rule);
+    hash_rule(collector, solved, id, key, rule);
     if (region->numbers[at] != NULL)
-        collect(collector, region->numbers[at], rule->sources[0].key);
-    for (uint32_t i = 0; i < rule->n_sources; i++)
-        collect(collector, region->models[at][rule->sources[i].model], rule->sources[i].key);
+        collect(collector, region->numbers[at],
+                solved_key(solved, region->numbers[at]->roots[0], rule->sources[0].key));
+    for (uint32_t i = 0; i < rule->n_sources; i++) {
+        const ConversionSource *source = &rule->sources[i];
+        const Region *model = region->models[at][source->model];
+        collect(collector, model,
+                (Key){source->key, solved->domain_of[model->roots[0]], source->id});
+    }
 }
 
 static void hash_component(Collector *collector, const ConfigKey *key) {
@@ -315,7 +329,7 @@ static void hash_component(Collector *collector, const ConfigKey *key) {
         hash_bytes(collector, key->component.data, key->component.size);
 }
 
-static void collect(Collector *collector, const Region *region, Text key) {
+static void collect(Collector *collector, const Region *region, Key key) {
     const Solved *solved = region->solved;
     for (uint32_t i = 0; i < region->n_leaves; i++) {
         NodeId id = region->leaves[i];
@@ -325,7 +339,7 @@ static void collect(Collector *collector, const Region *region, Text key) {
         else if (is_conversion(node))
             collect_conversion(collector, region, i, key);
         else if (node->kind == NODE_CALL)
-            hash_component(collector, solved_config_key(solved, id, key));
+            hash_component(collector, config_key(solved, id, key));
         else
             hash_number(collector, (uint64_t)solved_entry(solved, id, key));
     }
@@ -354,7 +368,7 @@ static void find_common_shape(KeyLeaves *leaves) {
 void region_leaves(const Region *region, Text key, bool (*lacks)(void *context, const Leaf *leaf),
                    void *context, Arena *arena, KeyLeaves *leaves) {
     Collector collector = {.arena = arena, .lacks = lacks, .context = context};
-    collect(&collector, region, key);
+    collect(&collector, region, solved_key(region->solved, region->roots[0], key));
     *leaves = (KeyLeaves){.count = (uint32_t)collector.leaves.count};
     leaves->items =
         arena_copy(arena, collector.leaves.items, leaves->count * sizeof *leaves->items);
@@ -571,7 +585,7 @@ static Term call_term(Evaluation *evaluation, NodeId id) {
 
 static Term map_term(const Evaluation *evaluation, NodeId id) {
     const Solved *solved = evaluation->region->solved;
-    int entry = solved_entry(solved, id, evaluation->key);
+    int entry = solved_entry(solved, id, solved_key(solved, id, evaluation->key));
     return entry < 0 ? term_absent
                      : *term_of(evaluation, graph_operands(solved->recipe->graph, id)[entry]);
 }
@@ -593,8 +607,9 @@ static Term node_term(Evaluation *evaluation, NodeId id) {
         return map_term(evaluation, id);
     case NODE_KEEP:
     case NODE_COMPONENT:
-        return solved_entry(solved, id, evaluation->key) ? *term_of(evaluation, operands[0])
-                                                         : term_absent;
+        return solved_entry(solved, id, solved_key(solved, id, evaluation->key))
+                   ? *term_of(evaluation, operands[0])
+                   : term_absent;
     default:
         return constant_term(node);
     }

@@ -299,12 +299,13 @@ static NodeId rewrite_combination(Rewriter *rewriter, NodeId id) {
 /* A map of patterns with an entry for every key of its domain. */
 static NodeId spell_out(Rewriter *rewriter, NodeId id) {
     const Node *node = graph_node(rewriter->graph, id);
-    const Domain *domain = &rewriter->solved->domains[rewriter->solved->domain_of[id]];
+    uint32_t number = rewriter->solved->domain_of[id];
+    const Domain *domain = &rewriter->solved->domains[number];
     MapEntry *entries = arena_array(rewriter->arena, MapEntry, domain->n_keys + 1);
     NodeId *values = arena_array(rewriter->arena, NodeId, domain->n_keys + 1);
     uint32_t n = 0;
     for (KeyId key = 0; key < domain->n_keys; key++) {
-        int entry = solved_entry(rewriter->solved, id, domain->keys[key]);
+        int entry = solved_entry(rewriter->solved, id, (Key){domain->keys[key], number, key});
         if (entry < 0)
             continue;
         entries[n] = (MapEntry){ENTRY_KEY, domain->keys[key], TEXT(""), node->span};

@@ -22,6 +22,7 @@ typedef struct ConversionSource {
     uint32_t parameter;
     uint32_t model; /* its place among the parameters that are models */
     Text key;
+    KeyId id; /* its number among the keys of the operand's domain; INDEX_NONE: none of them */
 } ConversionSource;
 
 typedef struct ConversionRule {
@@ -50,7 +51,8 @@ bool conversion_is_step(const Method *method);
 
 /* What the operands have, by parameter. Not owned; asked as long as the conversion is. */
 typedef struct ConversionOperands {
-    bool (*has)(void *context, uint32_t parameter, Text key);
+    /* The number of a key, or INDEX_NONE; *THERE: whether the operand has it. */
+    KeyId (*find)(void *context, uint32_t parameter, Text key, bool *there);
     bool (*has_any)(void *context, uint32_t parameter, const KeyForm *form); /* some such key */
     void *context;
 } ConversionOperands;

@@ -131,10 +131,11 @@ typedef struct Presence {
     uint32_t n_keys;
 } Presence;
 
-static bool is_there(void *context, uint32_t parameter, Text key) {
+static KeyId find_there(void *context, uint32_t parameter, Text key, bool *there) {
     const Presence *presence = context;
-    KeyId id = parameter == 0 ? config_met(presence->config, key) : 0;
-    return parameter > 0 || (id < presence->n_keys && presence->there[id]);
+    KeyId id = parameter == 0 ? config_met(presence->config, key) : INDEX_NONE;
+    *there = parameter > 0 || (id < presence->n_keys && presence->there[id]);
+    return id;
 }
 
 static bool is_any_there(void *context, uint32_t parameter, const KeyForm *form) {
@@ -176,7 +177,7 @@ static bool needs_base(const Converter *converter, const Recipe *recipe, const M
     Presence presence = {.configs = configs,
                          .config = configs_find(configs, method->parameters[0].config)};
     const Config *target = configs_find(configs, method->config);
-    ConversionOperands operands = {is_there, is_any_there, &presence};
+    ConversionOperands operands = {find_there, is_any_there, &presence};
     Conversion *conversion = conversion_read(converter->arena, converter->diags, configs, method,
                                              TEXT("delta"), &operands);
     bool needs = false;

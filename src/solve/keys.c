@@ -141,14 +141,16 @@ static void set_bit(uint64_t *bits, uint32_t key) {
 
 /* ---- the keys of a node ---- */
 
-static SetId find_model_keys(KeySolver *solver, const Model *model) {
+static void find_model_keys(KeySolver *solver, const Model *model) {
     uint64_t *bits = scratch_set(solver);
+    KeyId *ids = arena_array(solver->arena, KeyId, model->n_tensors + 1);
     for (uint32_t i = 0; i < model->n_tensors; i++) {
-        KeyId key = domain_key(solver->domain, model->tensors[i].name);
-        if (key != INDEX_NONE && !model->tensors[i].is_scale)
-            set_bit(bits, key);
+        ids[i] = domain_key(solver->domain, model->tensors[i].name);
+        if (ids[i] != INDEX_NONE && !model->tensors[i].is_scale)
+            set_bit(bits, ids[i]);
     }
-    return keys_number(solver, bits);
+    solver->last_ids = ids;
+    solver->last_keys = keys_number(solver, bits);
 }
 
 static bool same_names(const Model *a, const Model *b) {
@@ -159,13 +161,31 @@ static bool same_names(const Model *a, const Model *b) {
     return same;
 }
 
+/* What a model has under each key; IDS: by tensor. Behind another name of a key there may be two.
+ */
+static const Tensor **list_tensors(const KeySolver *solver, NodeId id, const KeyId *ids) {
+    const Domain *domain = solver->domain;
+    const Model *model = solver->solved->models[id];
+    const Tensor **tensors = arena_array(solver->arena, const Tensor *, domain->n_keys + 1);
+    for (uint32_t i = 0; i < model->n_tensors; i++) {
+        const Tensor *tensor = &model->tensors[i];
+        if (ids[i] != INDEX_NONE)
+            tensors[ids[i]] = text_equal(tensor->name, domain->keys[ids[i]]) && !tensor->is_scale
+                                  ? tensor
+                                  : solved_tensor(solver->solved, id, domain->keys[ids[i]]);
+    }
+    return tensors;
+}
+
 /* Models of one recipe mostly have the same names. */
-static SetId model_keys(KeySolver *solver, const Model *model) {
-    if (solver->last_model != NULL && same_names(solver->last_model, model))
-        return solver->last_keys;
+static SetId model_keys(KeySolver *solver, NodeId id) {
+    Solved *solved = solver->solved;
+    const Model *model = solved->models[id];
+    if (solver->last_model == NULL || !same_names(solver->last_model, model))
+        find_model_keys(solver, model);
     solver->last_model = model;
-    solver->last_keys = find_model_keys(solver, model);
-    return solver->last_keys;
+    solved->tensors[id] = list_tensors(solver, id, solver->last_ids);
+    return tied_keys(solver, id, solver->last_keys);
 }
 
 static bool is_constant(const Node *node) {
@@ -288,11 +308,12 @@ static const Domain *operand_keys(const Operands *operands, uint32_t parameter, 
     return is_constant(graph_node(solver->graph, operand)) ? NULL : solver->domain;
 }
 
-static bool operand_has(void *context, uint32_t parameter, Text key) {
+static KeyId operand_find(void *context, uint32_t parameter, Text key, bool *there) {
     KeySet keys;
     const Domain *domain = operand_keys(context, parameter, &keys);
     KeyId id = domain != NULL ? domain_key(domain, key) : INDEX_NONE;
-    return id != INDEX_NONE && keys_have(keys, id);
+    *there = id != INDEX_NONE && keys_have(keys, id);
+    return id;
 }
 
 static bool operand_has_any(void *context, uint32_t parameter, const KeyForm *form) {
@@ -311,7 +332,7 @@ static SetId conversion_keys(KeySolver *solvers, KeySolver *solver, NodeId id, c
     const ConversionRule **rules =
         arena_array(solver->arena, const ConversionRule *, solver->domain->n_keys + 1);
     Operands operands = {solvers, solved, graph_operands(solver->graph, id), sets};
-    ConversionOperands asked = {operand_has, operand_has_any, &operands};
+    ConversionOperands asked = {operand_find, operand_has_any, &operands};
     Builder space = {0};
     library_spaces_print(solved->recipe->library, solved->spaces[id], &space);
     Conversion *conversion = conversion_read(solver->arena, solver->diags, solved->configs,
@@ -368,7 +389,7 @@ static SetId node_keys(KeySolver *solvers, KeySolver *solver, NodeId id, const S
     const NodeId *operands = graph_operands(solver->graph, id);
     switch (node->kind) {
     case NODE_MODEL:
-        return tied_keys(solver, id, model_keys(solver, solver->solved->models[id]));
+        return model_keys(solver, id);
     case NODE_MAP:
         return map_keys(solver, id, sets);
     case NODE_KEEP:
@@ -530,6 +551,7 @@ bool solve_keys(Arena *arena, Diags *diags, Solved *solved, const SolveOptions *
     KeySolver *solvers = new_solvers(arena, diags, solved, options);
     SetId *sets = arena_array(arena, SetId, n + 1);
     solved->conversions = arena_array(arena, RuleTable, n + 1);
+    solved->tensors = arena_array(arena, const Tensor **, n + 1);
     solved->entries = arena_array(arena, const int32_t *, n + 1);
     solved->output_keys = arena_array(arena, KeySet, solved->recipe->n_outputs + 1);
     solved->dtypes = arena_array(arena, const int32_t *, solved->recipe->n_outputs + 1);
@@ -557,6 +579,15 @@ static const Domain *domain_at(const Solved *solved, NodeId node) {
     return &solved->domains[solved->domain_of[node]];
 }
 
+Key solved_key(const Solved *solved, NodeId node, Text name) {
+    return (Key){name, solved->domain_of[node], domain_key(domain_at(solved, node), name)};
+}
+
+KeyId solved_key_id(const Solved *solved, NodeId node, Key key) {
+    return solved->domain_of[node] == key.domain ? key.id
+                                                 : domain_key(domain_at(solved, node), key.name);
+}
+
 const ConfigKey *solved_config_key(const Solved *solved, NodeId node, Text key) {
     const Domain *domain = domain_at(solved, node);
     KeyId id = domain->config != NULL ? domain_key(domain, key) : INDEX_NONE;
@@ -578,14 +609,15 @@ const ConversionRule *solved_rule(const Solved *solved, NodeId node, Text key) {
     return id != INDEX_NONE ? solved->conversions[node].rules[id] : NULL;
 }
 
-int solved_entry(const Solved *solved, NodeId id, Text key) {
+int solved_entry(const Solved *solved, NodeId id, Key key) {
     const Node *node = graph_node(solved->recipe->graph, id);
     if (node->kind == NODE_KEEP)
-        return glob_matches(node->text, key);
+        return glob_matches(node->text, key.name);
+    KeyId place = solved_key_id(solved, id, key);
     if (node->kind == NODE_COMPONENT) {
-        const ConfigKey *known = solved_config_key(solved, id, key);
-        return known != NULL && text_equal(known->component, node->text);
+        const Config *config = domain_at(solved, id)->config;
+        return place != INDEX_NONE && config != NULL &&
+               text_equal(config->keys[place].component, node->text);
     }
-    KeyId place = domain_key(domain_at(solved, id), key);
     return place != INDEX_NONE ? solved->entries[id][place] : -1;
 }

@@ -38,6 +38,7 @@ typedef struct KeySolver {
     HashIndex by_body;
     const Model *last_model; /* whose keys were found last */
     SetId last_keys;
+    const KeyId *last_ids; /* by tensor; INDEX_NONE: no key of the domain */
 } KeySolver;
 
 /* What both sets have, or either. */
@@ -68,7 +69,7 @@ void keys_check_networks(KeySolver *solvers, Solved *solved, const SetId *sets);
 void tied_add_heads(Solved *solved);
 /* Finds heads, and the models whose embeddings stand for them. */
 void tied_find(Arena *arena, Solved *solved);
-/* The keys of a model, with its head. */
+/* The keys of a model, with its head, whose tensor is entered. */
 SetId tied_keys(KeySolver *solver, NodeId id, SetId set);
 /* The tensor that stands for the head of a model node, if KEY is that; else NULL. */
 const Tensor *tied_tensor(const Solved *solved, NodeId node, Text key);

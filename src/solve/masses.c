@@ -5,7 +5,7 @@
 
 typedef struct KeyValues {
     const Solved *solved;
-    Text key;
+    Key key;
     bool missing; /* a map has nothing for the key */
 } KeyValues;
 
@@ -21,20 +21,21 @@ static double value_at(void *context, NodeId map) {
 
 static void check_node(Arena *arena, Diags *diags, const Solved *solved, const MassCheck *check) {
     const Recipe *recipe = solved->recipe;
-    const Domain *domain = &solved->domains[solved->domain_of[check->node]];
+    uint32_t number = solved->domain_of[check->node];
+    const Domain *domain = &solved->domains[number];
     for (KeyId key = 0; key < domain->n_keys; key++) {
-        KeyValues values = {.solved = solved, .key = domain->keys[key]};
+        KeyValues values = {.solved = solved, .key = {domain->keys[key], number, key}};
         double mass = build_mass_at(recipe->build, check->node, value_at, &values);
         if (values.missing || fabs(mass - check->mass) <= 1e-6)
             continue;
-        Builder number = {0};
-        builder_number(&number, mass);
+        Builder sum = {0};
+        builder_number(&sum, mass);
         diag_error(diags, graph_node(recipe->graph, check->node)->span,
                    "for the key '%.*s' the coefficients of the models add up to %s",
-                   TEXT_ARG(text_printable(arena, domain->keys[key])), number.data);
+                   TEXT_ARG(text_printable(arena, domain->keys[key])), sum.data);
         diag_hint(diags,
                   "to 1 for a model, to 0 for a difference of models, and the same for every key");
-        builder_free(&number);
+        builder_free(&sum);
         return;
     }
 }

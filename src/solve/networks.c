@@ -48,10 +48,9 @@ static void want_sources(Account *account, NodeId id) {
         const ConversionRule *rule =
             is_wanted(account, id, key) ? account->solved->conversions[id].rules[key] : NULL;
         for (uint32_t i = 0; rule != NULL && i < rule->n_sources; i++) {
-            NodeId operand = operands[rule->sources[i].parameter];
-            KeyId source = domain_key(solver_of(account, operand)->domain, rule->sources[i].key);
-            if (source != INDEX_NONE)
-                want(account, operand, source);
+            const ConversionSource *source = &rule->sources[i];
+            if (source->id != INDEX_NONE)
+                want(account, operands[source->parameter], source->id);
         }
     }
 }
@@ -103,9 +102,8 @@ static void mark_used(const Account *account, const Model *model, bool *used) {
             continue;
         const Domain *domain = solver_of(account, id)->domain;
         for (KeyId key = 0; key < domain->n_keys; key++) {
-            const Tensor *tensor = is_wanted(account, id, key)
-                                       ? solved_tensor(account->solved, id, domain->keys[key])
-                                       : NULL;
+            const Tensor *tensor =
+                is_wanted(account, id, key) ? account->solved->tensors[id][key] : NULL;
             if (tensor != NULL)
                 used[tensor - model->tensors] = true;
         }

@@ -46,6 +46,7 @@ static uint32_t find_read(const Reading *reading, uint32_t parameter, Text patte
     Read read = {.parameter = parameter, .pattern = pattern, .variables = reading->variables};
     if (!reading->made && pattern_settle(reads->arena, reading->variables, pattern, &read.pattern))
         read.variables = NULL;
+    read.is_fixed = read.variables == NULL && pattern_begin(read.pattern).size == read.pattern.size;
     uint64_t hash = text_hash(read.pattern);
     uint32_t found = index_find(&reads->index, hash, same_read, reads, &read);
     if (found != INDEX_NONE)
@@ -130,16 +131,19 @@ static bool may_be_there(Reads *reads, Read *read) {
     return read->likelihood == READ_POSSIBLE;
 }
 
-static Text read_key(Reads *reads, Read *read) {
-    if (read->match != reads->n_matches)
-        read->key = pattern_fill(reads->arena, variables_of(read), read->pattern, reads->match);
+/* Looks for a read, once for each match. */
+static const Read *look_for(Reads *reads, Read *read) {
+    if (read->match == reads->n_matches || (read->is_fixed && read->match > 0))
+        return read;
     read->match = reads->n_matches;
-    return read->key;
+    read->key = pattern_fill(reads->arena, variables_of(read), read->pattern, reads->match);
+    read->id =
+        reads->operands->find(reads->operands->context, read->parameter, read->key, &read->there);
+    return read;
 }
 
 static bool is_there(Reads *reads, Read *read) {
-    return read->likelihood != READ_IMPOSSIBLE &&
-           reads->operands->has(reads->operands->context, read->parameter, read_key(reads, read));
+    return read->likelihood != READ_IMPOSSIBLE && look_for(reads, read)->there;
 }
 
 /* Chains lean to the left and may be long. */
@@ -170,8 +174,9 @@ ConversionSource *reads_sources(Reads *reads, const RuleReads *rule) {
     ConversionSource *sources = arena_array(reads->arena, ConversionSource, rule->n_references + 1);
     for (uint32_t i = 0; i < rule->n_references; i++) {
         const Reference *reference = &rule->references[i];
+        const Read *read = look_for(reads, &reads->items.items[reference->read]);
         sources[i] = (ConversionSource){reference->ast, reference->parameter, reference->model,
-                                        read_key(reads, &reads->items.items[reference->read])};
+                                        read->key, read->id};
     }
     return sources;
 }

@@ -15,8 +15,11 @@ typedef struct Read {
     Text pattern;
     const Variables *variables; /* that are left in the pattern; or NULL */
     enum { READ_NOT_ASKED, READ_POSSIBLE, READ_IMPOSSIBLE } likelihood;
-    uint32_t match; /* that KEY is for, counted from 1 */
+    bool is_fixed;  /* no wildcard is in the pattern */
+    uint32_t match; /* that the rest is for, counted from 1; 0: none yet */
     Text key;
+    KeyId id;
+    bool there;
 } Read;
 
 typedef struct Reads {

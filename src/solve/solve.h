@@ -57,6 +57,7 @@ typedef struct Solved {
     uint32_t n_domains;
     const int32_t **entries; /* by node that is a map: the entry for a key of its domain, or -1 */
     RuleTable *conversions;  /* by node that calls a conversion */
+    const Tensor ***tensors; /* by node that is a model: under each key of its domain, or NULL */
     bool has_unused;         /* keys of a network change nothing, and that was allowed */
     TiedModel *tied;         /* by node */
     Tie *ties;               /* by output: what its config has to say, if not what it says */
@@ -95,6 +96,17 @@ const Config *const *solve_candidates(Arena *arena, Diags *diags, Solved *solved
 KeyId domain_key(const Domain *domain, Text name);
 /* What the config of a node's domain says of a key; NULL where the domain is structural. */
 const ConfigKey *solved_config_key(const Solved *solved, NodeId node, Text key);
+/* A key that nodes are asked for: by its number in one domain, in others by its name. */
+typedef struct Key {
+    Text name;
+    uint32_t domain;
+    KeyId id; /* INDEX_NONE: the domain has none of that name */
+} Key;
+
+Key solved_key(const Solved *solved, NodeId node, Text name);
+/* Its number in the domain of a node. */
+KeyId solved_key_id(const Solved *solved, NodeId node, Key key);
+
 /* The rule by which a call of a conversion makes a key, or NULL. */
 const struct ConversionRule *solved_rule(const Solved *solved, NodeId node, Text key);
 
@@ -108,6 +120,6 @@ void solved_apart(const Solved *solved, uint32_t output, Names *apart);
 
 /* What a key means to a node that treats keys apart: the entry of a NODE_MAP that is for it (-1:
  * none); of a NODE_KEEP or NODE_COMPONENT whether it is kept (1) or not (0). */
-int solved_entry(const Solved *solved, NodeId node, Text key);
+int solved_entry(const Solved *solved, NodeId node, Key key);
 
 #endif

@@ -102,6 +102,7 @@ SetId tied_keys(KeySolver *solver, NodeId id, SetId set) {
     uint64_t *bits = arena_array(solver->arena, uint64_t, solver->n_words + 1);
     KeyId head = domain_key(solver->domain, solver->domain->head);
     bits[head / 64] |= (uint64_t)1 << (head % 64);
+    solver->solved->tensors[id][head] = solved_tensor(solver->solved, id, solver->domain->head);
     return keys_combine(solver, set, keys_number(solver, bits), false);
 }
 
