@@ -266,9 +266,7 @@ static void collect_tensor(Collector *collector, Leaf leaf) {
 
 /* Behind a weight that has one stands its scale. */
 static void collect_model(Collector *collector, const Solved *solved, NodeId id, Key key) {
-    KeyId at = solved_key_id(solved, id, key);
-    const Tensor *tensor =
-        at != INDEX_NONE ? solved->tensors[id][at] : solved_tensor(solved, id, key.name);
+    const Tensor *tensor = solved_tensor_at(solved, id, key);
     const Tensor *scale = tensor != NULL ? tensor->scale : NULL;
     collect_tensor(collector,
                    (Leaf){.node = id, .key = key.name, .tensor = tensor, .scaled = scale != NULL});

@@ -335,17 +335,35 @@ static void warn_apart_parts(ConfigSolver *solver, NodeId id, const Config *conf
     builder_free(&names.text);
 }
 
+/* The names of a source that a config does not know. */
+static const Text *unknown_names(const ConfigSolver *solver, NodeId id, const Config *config,
+                                 uint32_t *n) {
+    Configs *configs = solver->solved->configs;
+    const Model *model = solver->solved->models[id];
+    const KeyId *keys = model != NULL ? config_tensors(configs, config, model) : NULL;
+    uint32_t limit;
+    const Text *names = source_names(solver, id, &limit);
+    Text *unknown = arena_array(solver->arena, Text, limit + 1);
+    *n = 0;
+    for (uint32_t i = 0; keys != NULL && i < model->n_tensors; i++)
+        if (keys[i] == INDEX_NONE && !model->tensors[i].is_scale)
+            unknown[(*n)++] = model->tensors[i].name;
+    for (uint32_t i = 0; keys == NULL && i < limit; i++)
+        if (config_find(configs, config, names[i]) == INDEX_NONE)
+            unknown[(*n)++] = names[i];
+    return unknown;
+}
+
 static void warn_unknown_keys(ConfigSolver *solver, NodeId id, const Config *config) {
     if (solver->choices[solver->solved->domain_of[id]].perfect == config)
         return;
-    uint32_t n;
-    const Text *names = source_names(solver, id, &n);
     Sample extra = {0};
     Names apart = {.arena = solver->arena};
     find_apart(solver->solved->models[id], config, &apart);
+    uint32_t n;
+    const Text *names = unknown_names(solver, id, config, &n);
     for (uint32_t i = 0; i < n; i++)
-        if (config_find(solver->solved->configs, config, names[i]) == INDEX_NONE &&
-            !is_of_any(names[i], &apart))
+        if (!is_of_any(names[i], &apart))
             sample_add(&extra, names[i]);
     if (extra.count > 0)
         diag_warning(solver->diags, graph_node(solver->graph, id)->span,

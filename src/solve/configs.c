@@ -22,12 +22,20 @@ typedef struct KnownMatches {
     const Config *perfect;
 } KnownMatches;
 
+/* Which keys of a config the tensors of a model are. */
+typedef struct KnownTensors {
+    const Config *config;
+    const Model *model;
+    const KeyId *keys;
+} KnownTensors;
+
 struct Configs {
     Arena *arena;
     Diags *diags;
     Library *library;
     VECTOR(Entry *) entries;
     VECTOR(KnownMatches) known;
+    VECTOR(KnownTensors) tensors;
 };
 
 Configs *configs_new(Arena *arena, Diags *diags, Library *library) {
@@ -51,6 +59,7 @@ void configs_free(Configs *configs) {
             free_parts(configs->entries.items[i]->config->parts);
     vector_free(&configs->entries);
     vector_free(&configs->known);
+    vector_free(&configs->tensors);
 }
 
 Arena *configs_arena(const Configs *configs) {
@@ -185,6 +194,27 @@ KeyId config_find(Configs *configs, const Config *config, Text name) {
     return met != INDEX_NONE || config->parts->network == NULL
                ? met
                : network_key(configs->arena, config, name);
+}
+
+static bool same_tensors(const Model *a, const Model *b) {
+    bool same = a->n_tensors == b->n_tensors;
+    for (uint32_t i = 0; same && a != b && i < a->n_tensors; i++)
+        same = text_equal(a->tensors[i].name, b->tensors[i].name);
+    return same;
+}
+
+/* Models of one recipe mostly have the same names. */
+const KeyId *config_tensors(Configs *configs, const Config *config, const Model *model) {
+    for (size_t i = 0; i < configs->tensors.count; i++) {
+        const KnownTensors *known = &configs->tensors.items[i];
+        if (known->config == config && same_tensors(known->model, model))
+            return known->keys;
+    }
+    KeyId *keys = arena_array(configs->arena, KeyId, model->n_tensors + 1);
+    for (uint32_t i = 0; i < model->n_tensors; i++)
+        keys[i] = config_find(configs, config, model->tensors[i].name);
+    vector_push(&configs->tensors, (KnownTensors){config, model, keys});
+    return keys;
 }
 
 uint32_t config_block(const Config *config, Text name) {
@@ -482,8 +512,10 @@ const Config *configs_best(Configs *configs, const Text *names, uint32_t n) {
 }
 
 bool config_fits(const Config *config, const Text *names, uint32_t n) {
-    HashedNames hashed = hash_names(names, n);
-    bool fits = enough(count_known(config, &hashed, least_enough(n)), n);
-    free(hashed.hashes);
-    return fits;
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < n && known < least_enough(n); i++) {
+        uint64_t hash = text_hash(names[i]);
+        known += knows(config, &(HashedNames){&names[i], &hash, 1}, 0);
+    }
+    return enough(known, n);
 }

@@ -53,6 +53,8 @@ void configs_unknown(Configs *configs, Text name, Span span);
 KeyId config_find(Configs *configs, const Config *config, Text name);
 /* The same, but of a network's config only of the keys that came into being already. */
 KeyId config_met(const Config *config, Text name);
+/* config_find for the name of each tensor of a model, whose names are looked up once. */
+const KeyId *config_tensors(Configs *configs, const Config *config, const Model *model);
 /* Brings all keys of a network's config into being; others have them already. */
 void config_complete(Configs *configs, const Config *config);
 /* Calls EACH for all keys of a config; those of a network are not brought into being for this, and

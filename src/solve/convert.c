@@ -156,16 +156,15 @@ static void find_presence(const Converter *converter, const Recipe *recipe, Node
     if (!solve_inputs(converter->arena, &solved, &options))
         return;
     /* The keys of a network come into being as they are met. */
-    for (int meeting = 0; meeting < 2; meeting++) {
-        presence->n_keys = presence->config->n_keys;
-        presence->there = arena_array(converter->arena, bool, presence->n_keys + 1);
-        for (uint32_t i = 0; i < solved.n_inputs; i++)
-            for (uint32_t t = 0; t < solved.inputs[i]->n_tensors; t++) {
-                Text name = solved.inputs[i]->tensors[t].name;
-                KeyId key = config_find(presence->configs, presence->config, name);
-                if (meeting > 0 && key != INDEX_NONE)
-                    presence->there[key] = true;
-            }
+    for (uint32_t i = 0; i < solved.n_inputs; i++)
+        config_tensors(presence->configs, presence->config, solved.inputs[i]);
+    presence->n_keys = presence->config->n_keys;
+    presence->there = arena_array(converter->arena, bool, presence->n_keys + 1);
+    for (uint32_t i = 0; i < solved.n_inputs; i++) {
+        const KeyId *keys = config_tensors(presence->configs, presence->config, solved.inputs[i]);
+        for (uint32_t t = 0; t < solved.inputs[i]->n_tensors; t++)
+            if (keys[t] != INDEX_NONE)
+                presence->there[keys[t]] = true;
     }
     solve_close(&solved);
 }

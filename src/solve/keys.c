@@ -32,8 +32,8 @@ static void meet_config_keys(const Solved *solved, NodeId id, const Domain *doma
     const Node *node = graph_node(solved->recipe->graph, id);
     const Model *model = solved->models[id];
     bool network = config_is_network(domain->config);
-    for (uint32_t i = 0; network && model != NULL && i < model->n_tensors; i++)
-        config_find(solved->configs, domain->config, model->tensors[i].name);
+    if (network && model != NULL)
+        config_tensors(solved->configs, domain->config, model);
     for (uint32_t i = 0; node->kind == NODE_MAP && i < node->n_operands; i++)
         if (node->entries[i].kind == ENTRY_KEY)
             config_find(solved->configs, domain->config, node->entries[i].first);
@@ -144,8 +144,13 @@ static void set_bit(uint64_t *bits, uint32_t key) {
 static void find_model_keys(KeySolver *solver, const Model *model) {
     uint64_t *bits = scratch_set(solver);
     KeyId *ids = arena_array(solver->arena, KeyId, model->n_tensors + 1);
+    const Config *config = solver->domain->config;
+    const KeyId *known =
+        config != NULL ? config_tensors(solver->solved->configs, config, model) : NULL;
     for (uint32_t i = 0; i < model->n_tensors; i++) {
-        ids[i] = domain_key(solver->domain, model->tensors[i].name);
+        ids[i] = known == NULL ? names_find(&solver->domain->index, model->tensors[i].name)
+                 : known[i] < solver->domain->n_keys ? known[i]
+                                                     : INDEX_NONE;
         if (ids[i] != INDEX_NONE && !model->tensors[i].is_scale)
             set_bit(bits, ids[i]);
     }
@@ -592,6 +597,14 @@ const ConfigKey *solved_config_key(const Solved *solved, NodeId node, Text key) 
     const Domain *domain = domain_at(solved, node);
     KeyId id = domain->config != NULL ? domain_key(domain, key) : INDEX_NONE;
     return id != INDEX_NONE ? &domain->config->keys[id] : NULL;
+}
+
+const Tensor *solved_tensor_at(const Solved *solved, NodeId node, Key key) {
+    KeyId id = solved_key_id(solved, node, key);
+    if (id != INDEX_NONE)
+        return solved->tensors[node][id];
+    const Tensor *tensor = model_find(solved->models[node], key.name);
+    return tensor != NULL && tensor->is_scale ? NULL : tensor;
 }
 
 const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key) {

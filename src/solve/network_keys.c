@@ -267,8 +267,7 @@ bool network_knows(const Network *network, Text name) {
 }
 
 static Text form_name(Arena *arena, const NetworkForm *form, Text module) {
-    Text begin = structure_join(arena, form->before, module);
-    return structure_join(arena, begin, form->after);
+    return structure_join_all(arena, (Text[]){form->before, module, form->after}, 3);
 }
 
 typedef struct NameList {

@@ -107,6 +107,9 @@ Key solved_key(const Solved *solved, NodeId node, Text name);
 /* Its number in the domain of a node. */
 KeyId solved_key_id(const Solved *solved, NodeId node, Key key);
 
+/* solved_tensor, when the keys are solved. */
+const Tensor *solved_tensor_at(const Solved *solved, NodeId node, Key key);
+
 /* The rule by which a call of a conversion makes a key, or NULL. */
 const struct ConversionRule *solved_rule(const Solved *solved, NodeId node, Text key);
 
