@@ -30,7 +30,9 @@ typedef struct Rule {
     uint32_t next;          /* of the same pattern, or NO_RULE */
     const RuleReads *reads; /* NULL: not asked yet */
     bool possible;          /* it can have what it reads, under some key */
-    const bool *used; /* its variables, then its wildcards: the expression names them; or NULL */
+    RuleVariable *known;    /* its variables, then its wildcards; NULL: not listed yet */
+    uint32_t n_known;
+    bool names_wildcards;
 } Rule;
 
 /* What a key begins with that a rule is for: most rules are out of the question by the last eight
@@ -190,43 +192,53 @@ static RuleVariable wildcard_variable(const Wildcard *wildcard) {
     bool is_number = wildcard->name.size == 1;
     return (RuleVariable){.name = wildcard->name,
                           .is_number = is_number,
+                          .used = true,
                           .number = is_number ? digits_value(wildcard->match) : 0,
                           .text = wildcard->match};
 }
 
-/* What of the rule's variables and of what its pattern matches the expression names. */
-static const bool *find_used(Arena *arena, const Rule *rule, const Match *match,
-                             const Ast *expression) {
-    bool *used = arena_array(arena, bool, rule->variables.count + match->count + 1);
-    for (uint32_t i = 0; i < rule->variables.count; i++)
-        used[i] = names(expression, rule->variables.items[i].name);
-    for (uint32_t i = 0; i < match->count; i++)
-        used[rule->variables.count + i] = names(expression, match->items[i].name);
-    return used;
-}
-
-static void keep_variables(Arena *arena, Rule *rule, const Match *match, ConversionRule *out) {
-    RuleVariable *variables =
-        arena_array(arena, RuleVariable, rule->variables.count + match->count + 1);
-    uint32_t n = 0;
-    if (rule->used == NULL)
-        rule->used = find_used(arena, rule, match, out->expression);
+/* The variables of a rule and what its pattern matches, by their names; those of the latter that
+ * the expression names have a value under each key. */
+static void list_variables(Arena *arena, Rule *rule, const Match *match) {
+    const Ast *expression = rule_expression(rule);
+    rule->known = arena_array(arena, RuleVariable, rule->variables.count + match->count + 1);
+    rule->n_known = 0;
+    rule->names_wildcards = false;
     for (uint32_t i = 0; i < rule->variables.count; i++) {
-        const Datum *value = &rule->variables.items[i].value;
-        if (value->kind == DATUM_NUMBER || value->kind == DATUM_TEXT)
-            variables[n++] =
-                (RuleVariable){.name = rule->variables.items[i].name,
-                               .is_number = value->kind == DATUM_NUMBER,
-                               .used = rule->used[i],
-                               .number = (double)value->number,
-                               .text = pattern_variable(arena, &rule->variables.items[i])};
+        const Variable *variable = &rule->variables.items[i];
+        if (variable->value.kind == DATUM_NUMBER || variable->value.kind == DATUM_TEXT)
+            rule->known[rule->n_known++] =
+                (RuleVariable){.name = variable->name,
+                               .is_number = variable->value.kind == DATUM_NUMBER,
+                               .used = names(expression, variable->name),
+                               .number = (double)variable->value.number,
+                               .text = pattern_variable(arena, variable)};
     }
     for (uint32_t i = 0; i < match->count; i++) {
-        variables[n] = wildcard_variable(&match->items[i]);
-        variables[n++].used = rule->used[rule->variables.count + i];
+        RuleVariable *wildcard = &rule->known[rule->n_known++];
+        wildcard->name = match->items[i].name;
+        wildcard->used = names(expression, wildcard->name);
+        rule->names_wildcards |= wildcard->used;
+    }
+}
+
+/* Most rules name no wildcard, and all their keys have the same variables. (Where keys are made,
+ * the wildcards may be those of another rule.) */
+static void keep_variables(Arena *arena, Rule *rule, const Match *match, ConversionRule *out) {
+    if (out->expression == NULL)
+        return;
+    if (rule->known == NULL || rule->is_made)
+        list_variables(arena, rule, match);
+    RuleVariable *variables = rule->known;
+    if (rule->names_wildcards)
+        variables = arena_copy(arena, variables, rule->n_known * sizeof *variables);
+    for (uint32_t i = 0; i < match->count; i++) {
+        RuleVariable *wildcard = &variables[rule->n_known - match->count + i];
+        if (wildcard->used)
+            *wildcard = wildcard_variable(&match->items[i]);
     }
     out->variables = variables;
-    out->n_variables = n;
+    out->n_variables = rule->n_known;
 }
 
 static const ConversionRule *apply_rule(Conversion *conversion, Rule *rule, const Match *match) {

@@ -11,7 +11,8 @@
 typedef struct RuleVariable {
     Text name;
     bool is_number;
-    bool used; /* by the expression, and not only by names of keys */
+    bool used; /* by the expression, and not only by names of keys; wildcards that are not have no
+                  value */
     double number;
     Text text;
 } RuleVariable;
