@@ -323,6 +323,70 @@ START_TEST(conversions_there_and_back_lose_nothing) {
 }
 END_TEST
 
+/* Templates that are called again and again, and the same keys without them. */
+static const char called[] =
+    "template part(n, words = [1, 2]) { \"w{n}\": [n, len(words)] alias \"v{n}\"; inner(n) }\n"
+    "template inner(n) { \"{a,b}.\" block \"B{n}\" { \"x\" alias \"y\" }; \"z\"; last() }\n"
+    "template last() { \"l.m\"; component own { \"o\" } }\n"
+    "config \"called\" dtype \"float16\" {\n"
+    "    part(1)\n"
+    "    for i in 0..2 { \"p{i}.\": part(1) block \"P{i}\" }\n"
+    "    component c block \"B1\" {\n"
+    "        \"c.\": part(1) optional\n"
+    "        \"d.\": part(1, [1, 2]) dtype \"float32\"\n"
+    "        \"e.\": part(1) alias \"f.\"\n"
+    "        \"g.\": part(1, [1, 3])\n"
+    "    }\n"
+    "    \"h.\": part(1) dots \"_\"\n"
+    "}\n";
+
+static const char written[] =
+    "config \"written\" dtype \"float16\" {\n"
+    "    \"w1\": [1, 2] alias \"v1\"; \"{a,b}.\" block \"B1\" { \"x\" alias \"y\" }; \"z\"\n"
+    "    \"l.m\"; component own { \"o\" }\n"
+    "    for i in 0..2 { \"p{i}.\" block \"P{i}\" {\n"
+    "        \"w1\": [1, 2] alias \"v1\"; \"{a,b}.\" block \"B1\" { \"x\" alias \"y\" }; \"z\"\n"
+    "        \"l.m\"; component own { \"o\" } } }\n"
+    "    component c block \"B1\" {\n"
+    "        \"c.\" optional {\n"
+    "            \"w1\": [1, 2] alias \"v1\"; \"{a,b}.\" { \"x\" alias \"y\" }; \"z\"\n"
+    "            \"l.m\"; component own { \"o\" } }\n"
+    "        \"d.\" dtype \"float32\" {\n"
+    "            \"w1\": [1, 2] alias \"v1\"; \"{a,b}.\" { \"x\" alias \"y\" }; \"z\"\n"
+    "            \"l.m\"; component own { \"o\" } }\n"
+    "        \"e.\" alias \"f.\" {\n"
+    "            \"w1\": [1, 2] alias \"v1\"; \"{a,b}.\" { \"x\" alias \"y\" }; \"z\"\n"
+    "            \"l.m\"; component own { \"o\" } }\n"
+    "        \"g.\" {\n"
+    "            \"w1\": [1, 2] alias \"v1\"; \"{a,b}.\" { \"x\" alias \"y\" }; \"z\"\n"
+    "            \"l.m\"; component own { \"o\" } }\n"
+    "    }\n"
+    "    \"h.\" dots \"_\" {\n"
+    "        \"w1\": [1, 2] alias \"v1\"; \"{a,b}.\" block \"B1\" { \"x\" alias \"y\" }; \"z\"\n"
+    "        \"l.m\"; component own { \"o\" } }\n"
+    "}\n";
+
+START_TEST(templates_have_the_same_keys_at_every_place) {
+    known_configs_open(&library);
+    const char *const texts[] = {called, written};
+    for (int i = 0; i < 2; i++)
+        library_scope(library.library,
+                      parse_recipe(&library.arena, library.diags,
+                                   diags_source(library.diags, TEXT("test"), text_from(texts[i]))));
+    const Config *a = complete_config("called"), *b = complete_config("written");
+    ck_assert_uint_eq(a->n_keys, b->n_keys);
+    for (KeyId key = 0; key < a->n_keys; key++) {
+        Text x = key_line(&a->keys[key]), y = key_line(&b->keys[key]);
+        ck_assert_msg(text_equal(x, y), "%.*s is not %.*s", TEXT_ARG(x), TEXT_ARG(y));
+        ck_assert(text_equal(a->keys[key].block, b->keys[key].block));
+    }
+    ck_assert_uint_eq(a->n_blocks, b->n_blocks);
+    for (uint32_t i = 0; i < a->n_blocks; i++)
+        ck_assert(text_equal(a->blocks[i], b->blocks[i]));
+    known_configs_close(&library);
+}
+END_TEST
+
 /* What of the model x is there in the test below, by what the key is for: a list of words. */
 static const struct {
     const char *there, *key, *reads; /* NULL: no rule makes it */
@@ -402,6 +466,7 @@ Suite *configs_suite(void) {
     tcase_add_loop_test(tests, conversions_make_the_keys, 0, n_conversions);
     tcase_add_loop_test(tests, conversions_read_the_keys_of_the_lists, 0, n_conversions);
     tcase_add_test(tests, conversions_there_and_back_lose_nothing);
+    tcase_add_test(tests, templates_have_the_same_keys_at_every_place);
     int n_alternatives = sizeof alternatives / sizeof *alternatives;
     tcase_add_loop_test(tests, rules_of_one_pattern_are_alternatives, 0, n_alternatives);
     suite_add_tcase(suite, tests);

@@ -7,9 +7,15 @@
 
 enum { CONFIG_KEYS_LIMIT = 1 << 20 };
 
+/* In how many templates a component and a block are said; 0: outside of any. */
+typedef struct Said {
+    uint32_t component, block;
+} Said;
+
 /* What the items around one say of it. */
 typedef struct Place {
     Text component, block;
+    Said said;
     DType dtype;
     bool optional;
     const Text *dots;  /* what stands for the dots of names, or NULL */
@@ -17,13 +23,27 @@ typedef struct Place {
     uint32_t n_names;
 } Place;
 
+/* The keys that a template has with some values. Most templates are called again and again, each
+ * time behind another prefix. */
+typedef struct TemplateKeys {
+    const Ast *template;
+    const Datum *values;
+    Place place;         /* where it was called first */
+    uint32_t depth;      /* of its items, in templates */
+    size_t first, count; /* in the keys of the config */
+    uint32_t steps;      /* that it took to read them */
+} TemplateKeys;
+
 typedef struct Reader {
     Structure structure; /* the first: a reader is one */
     Configs *configs;
     struct ConfigParts *parts;
+    VECTOR(Said) said; /* by key */
     Texts components, block_names;
     bool in_network;    /* within a loop over modules */
     ModuleKind modules; /* that it goes over */
+    VECTOR(TemplateKeys) templates;
+    HashIndex template_index;
 } Reader;
 
 /* ---- places ---- */
@@ -79,6 +99,7 @@ static void read_attributes(Reader *reader, const Ast *item, Place *place, Texts
             place->dtype = read_dtype(reader, attribute->a);
         } else if (text_equal(attribute->text, TEXT("block"))) {
             place->block = structure_name(&reader->structure, attribute->a);
+            place->said.block = reader->structure.depth;
             note_text(&reader->block_names, place->block);
         } else if (text_equal(attribute->text, TEXT("alias"))) {
             vector_push(aliases, structure_name(&reader->structure, attribute->a));
@@ -111,6 +132,11 @@ static bool read_shape(Reader *reader, const Ast *list, Shape *shape) {
     return true;
 }
 
+static void keep_key(Reader *reader, ConfigKey key, Said said) {
+    vector_push(&reader->parts->keys, key);
+    vector_push(&reader->said, said);
+}
+
 static void add_key(Reader *reader, const Place *place, ConfigKey key, Span span) {
     key.name = place->names[0];
     key.component = place->component;
@@ -127,7 +153,7 @@ static void add_key(Reader *reader, const Place *place, ConfigKey key, Span span
     else if (reader->parts->keys.count == CONFIG_KEYS_LIMIT)
         structure_fail(&reader->structure, span, "a config has %d keys at most", CONFIG_KEYS_LIMIT);
     else
-        vector_push(&reader->parts->keys, key);
+        keep_key(reader, key, place->said);
 }
 
 static void read_key(Reader *reader, const Ast *item, Place place) {
@@ -168,6 +194,7 @@ static void read_component(Reader *reader, const Ast *item, Place place) {
     Texts aliases = {0};
     const Text *dots;
     place.component = item->text;
+    place.said.component = reader->structure.depth;
     note_text(&reader->components, item->text);
     read_attributes(reader, item, &place, &aliases, &dots);
     place.dots = dots;
@@ -226,6 +253,95 @@ static void read_network(Reader *reader, const Ast *item, Place place) {
     reader->structure.variables.count--;
 }
 
+/* ---- templates ---- */
+
+static bool same_dots(const Text *a, const Text *b) {
+    return a == NULL || b == NULL ? a == b : text_equal(*a, *b);
+}
+
+static bool same_template(const void *context, const void *wanted, uint32_t item) {
+    const TemplateKeys *a = &((const Reader *)context)->templates.items[item], *b = wanted;
+    bool same = a->template == b->template && a->place.dtype == b->place.dtype &&
+                a->place.optional == b->place.optional && same_dots(a->place.dots, b->place.dots);
+    for (uint32_t i = 0; same && i < a->template->n_items; i++)
+        same = datum_equal(&a->values[i], &b->values[i]);
+    return same;
+}
+
+static void read_first(Reader *reader, TemplateKeys keys, uint64_t hash) {
+    uint32_t steps = reader->structure.steps;
+    keys.depth = reader->structure.depth;
+    keys.first = reader->parts->keys.count;
+    structure_read(&reader->structure, keys.template->b, &keys.place);
+    keys.count = reader->parts->keys.count - keys.first;
+    keys.steps = reader->structure.steps - steps;
+    index_add(&reader->template_index, hash, (uint32_t)reader->templates.count);
+    vector_push(&reader->templates, keys);
+}
+
+/* A name from behind one prefix behind another. */
+static Text move_name(const Reader *reader, Text name, const Place *from, const Place *to) {
+    size_t before = from->names[0].size;
+    return structure_join(reader->structure.arena, to->names[0],
+                          (Text){name.data + before, name.size - before});
+}
+
+static ConfigKey move_names(const Reader *reader, ConfigKey key, const Place *from,
+                            const Place *to) {
+    key.name = move_name(reader, key.name, from, to);
+    Text *aliases = key.n_aliases > 0 ? arena_copy(reader->structure.arena, key.aliases,
+                                                   key.n_aliases * sizeof *aliases)
+                                      : NULL;
+    for (uint32_t i = 0; i < key.n_aliases; i++)
+        aliases[i] = move_name(reader, aliases[i], from, to);
+    key.aliases = aliases;
+    return key;
+}
+
+/* What is not said in the template, but around it, is what is said around the other place. */
+static void repeat_key(Reader *reader, const TemplateKeys *keys, size_t i, const Place *place) {
+    ConfigKey key = move_names(reader, reader->parts->keys.items[i], &keys->place, place);
+    Said said = reader->said.items[i];
+    bool component = said.component >= keys->depth, block = said.block >= keys->depth;
+    uint32_t deeper = reader->structure.depth - keys->depth;
+    key.component = component ? key.component : place->component;
+    key.block = block ? key.block : place->block;
+    said.component = component ? said.component + deeper : place->said.component;
+    said.block = block ? said.block + deeper : place->said.block;
+    keep_key(reader, key, said);
+}
+
+/* Limits are met, and told, at a key: the body is read for that. */
+static bool read_again(Reader *reader, const TemplateKeys *keys, const Place *place) {
+    if (reader->parts->keys.count + keys->count > CONFIG_KEYS_LIMIT ||
+        !structure_repeats(&reader->structure, keys->steps))
+        return false;
+    for (size_t i = keys->first; i < keys->first + keys->count; i++)
+        repeat_key(reader, keys, i, place);
+    return true;
+}
+
+/* Keys of modules are none of the config's own, and with aliases around them names have no one
+ * prefix. */
+static void read_body(Structure *structure, const Ast *template, const Datum *values,
+                      const void *context) {
+    Reader *reader = (Reader *)structure;
+    const Place *place = context;
+    if (reader->in_network || place->n_names > 1) {
+        structure_read(structure, template->b, place);
+        return;
+    }
+    TemplateKeys wanted = {.template = template, .values = values, .place = *place};
+    uint64_t hash = (uint64_t)(uintptr_t) template;
+    for (uint32_t i = 0; i < template->n_items; i++)
+        hash = datum_hash(&values[i], hash);
+    uint32_t known = index_find(&reader->template_index, hash, same_template, reader, &wanted);
+    if (known == INDEX_NONE)
+        read_first(reader, wanted, hash);
+    else if (!read_again(reader, &reader->templates.items[known], place))
+        structure_read(structure, template->b, place);
+}
+
 /* ---- all items ---- */
 
 static void unknown_template(Reader *reader, const Ast *call) {
@@ -273,6 +389,9 @@ static void free_reader(Reader *reader) {
     structure_free(&reader->structure);
     vector_free(&reader->components);
     vector_free(&reader->block_names);
+    vector_free(&reader->said);
+    vector_free(&reader->templates);
+    index_free(&reader->template_index);
 }
 
 bool config_read(Arena *arena, Diags *diags, Configs *configs, const Definition *definition,
@@ -281,7 +400,8 @@ bool config_read(Arena *arena, Diags *diags, Configs *configs, const Definition 
     Reader reader = {.structure = {.arena = arena,
                                    .diags = diags,
                                    .scope = definition->scope,
-                                   .read_item = read_item},
+                                   .read_item = read_item,
+                                   .read_body = read_body},
                      .configs = configs,
                      .parts = config->parts};
     static const Text nothing = {"", 0};

@@ -39,6 +39,27 @@ static bool spend(Structure *structure, Span span) {
     return structure->steps < STEPS_LIMIT;
 }
 
+bool structure_repeats(Structure *structure, uint32_t steps) {
+    bool fits = steps < STEPS_LIMIT - structure->steps;
+    structure->steps += fits ? steps : 0;
+    return fits;
+}
+
+uint64_t datum_hash(const Datum *datum, uint64_t seed) {
+    uint64_t hash = seed ^ datum->kind ^ (uint64_t)datum->number ^ text_hash(datum->text);
+    for (uint32_t i = 0; i < datum->n_items; i++)
+        hash = datum_hash(&datum->items[i], hash);
+    return hash * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+bool datum_equal(const Datum *a, const Datum *b) {
+    bool equal = a->kind == b->kind && a->number == b->number && text_equal(a->text, b->text) &&
+                 a->n_items == b->n_items;
+    for (uint32_t i = 0; i < a->n_items && equal; i++)
+        equal = datum_equal(&a->items[i], &b->items[i]);
+    return equal;
+}
+
 static Datum number_datum(int64_t number) {
     return (Datum){.kind = DATUM_NUMBER, .number = number};
 }
@@ -514,7 +535,10 @@ static void read_template(Structure *structure, const Ast *call, const Ast *temp
     structure->frame = count;
     structure->scope = scope;
     structure->depth++;
-    structure_read(structure, template->b, place);
+    if (structure->read_body != NULL)
+        structure->read_body(structure, template, values, place);
+    else
+        structure_read(structure, template->b, place);
     structure->depth--;
     structure->scope = outer;
     structure->frame = frame;

@@ -51,6 +51,9 @@ struct Structure {
     /* Reads an item that is no variable, loop, condition or call of a template; PLACE is what
      * structure_read was given, or what the reader of an item gave it. */
     void (*read_item)(Structure *structure, const Ast *item, const void *place);
+    /* Reads the body of a template, whose parameters have VALUES; NULL: structure_read does. */
+    void (*read_body)(Structure *structure, const Ast *template, const Datum *values,
+                      const void *place);
 };
 
 void structure_free(Structure *structure); /* what is not in the arena */
@@ -80,6 +83,12 @@ void structure_split(Text inside, Text *name, Text *format);
 bool structure_format(Arena *arena, Text value, Text format, Text *out);
 /* NAME with something else for its dots. */
 Text structure_undot(Arena *arena, Text name, Text dots);
+
+/* Whether what took STEPS once can be done again, which then are counted. */
+bool structure_repeats(Structure *structure, uint32_t steps);
+
+uint64_t datum_hash(const Datum *datum, uint64_t seed);
+bool datum_equal(const Datum *a, const Datum *b);
 
 /* Reads the items of a block. */
 void structure_read(Structure *structure, const Ast *block, const void *place);
