@@ -38,6 +38,17 @@ static inline bool text_ends(Text text, Text suffix) {
            memcmp(end, suffix.data, suffix.size) == 0;
 }
 
+/* The last eight bytes of a text, of which most names differ; zeros before those of a shorter one.
+ */
+static inline uint64_t text_last(Text text) {
+    uint64_t bytes = 0;
+    if (text.size >= sizeof bytes)
+        memcpy(&bytes, text.data + text.size - sizeof bytes, sizeof bytes);
+    else if (text.size > 0)
+        memcpy((char *)&bytes + sizeof bytes - text.size, text.data, text.size);
+    return bytes;
+}
+
 /* For printf: printf("%.*s", TEXT_ARG(text)) */
 #define TEXT_ARG(text) ((int)(text).size), ((text).data)
 

@@ -38,7 +38,7 @@ typedef struct Rule {
 /* What a key begins with that a rule is for: most rules are out of the question by the last eight
  * bytes of it, for the first ones are often the same. */
 typedef struct RuleHead {
-    uint64_t end; /* its last eight bytes; any where it is shorter */
+    uint64_t end; /* its last eight bytes */
     uint32_t size;
     uint32_t rule;
 } RuleHead;
@@ -141,23 +141,16 @@ static void make_keys(Conversion *conversion, Rule *rule) {
     }
 }
 
-static uint64_t last_bytes(const char *data, size_t size) {
-    uint64_t bytes = 0;
-    if (size >= sizeof bytes)
-        memcpy(&bytes, data + size - sizeof bytes, sizeof bytes);
-    return bytes;
-}
-
 static RuleHead rule_head(const Rule *rule, uint32_t place) {
     const char *open = memchr(rule->pattern.data, '{', rule->pattern.size);
     size_t size = open != NULL ? (size_t)(open - rule->pattern.data) : rule->pattern.size;
     if (rule->is_made)
         size = 0;
-    return (RuleHead){last_bytes(rule->pattern.data, size), (uint32_t)size, place};
+    return (RuleHead){text_last((Text){rule->pattern.data, size}), (uint32_t)size, place};
 }
 
 static bool has_head(const RuleHead *head, Text key) {
-    return key.size >= head->size && last_bytes(key.data, head->size) == head->end;
+    return key.size >= head->size && text_last((Text){key.data, head->size}) == head->end;
 }
 
 static bool match_rule(const Rule *rule, Text key, Match *match) {

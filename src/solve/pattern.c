@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-bool key_has_form(Text key, const KeyForm *form) {
+bool key_has_all_of_form(Text key, const KeyForm *form) {
     size_t fixed = form->begin.size + form->end.size;
     return key.size >= form->begin.size && key.size >= form->end.size &&
            text_ends(key, form->end) && text_starts(key, form->begin) &&
@@ -195,7 +195,10 @@ static bool may_have_dot(Arena *arena, Text inside) {
 
 KeyForm pattern_form(Arena *arena, const Variables *variables, Text pattern) {
     Text inside, known = pattern_fill(arena, variables, pattern, NULL);
-    KeyForm form = {pattern_begin(known), literal_end(known), true};
+    static const char ones[] = "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF";
+    KeyForm form = {.begin = pattern_begin(known), .end = literal_end(known), .dotless = true};
+    form.last = text_last(form.end);
+    form.mask = text_last((Text){ones, form.end.size < 8 ? form.end.size : 8});
     for (Text rest = drop(known, form.begin.size); rest.size > 0;) {
         if (!read_wildcard(rest, &inside))
             break;

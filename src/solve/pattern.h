@@ -29,9 +29,15 @@ typedef struct Variables {
 typedef struct KeyForm {
     Text begin, end;
     bool dotless;
+    uint64_t last, mask; /* of END: text_last, and which bytes of it are there */
 } KeyForm;
 
-bool key_has_form(Text key, const KeyForm *form);
+bool key_has_all_of_form(Text key, const KeyForm *form);
+
+/* Most keys end otherwise. */
+static inline bool key_has_form(Text key, const KeyForm *form) {
+    return ((text_last(key) ^ form->last) & form->mask) == 0 && key_has_all_of_form(key, form);
+}
 
 /* Matches a pattern from its left end, trying shorter runs first; to begin with, MATCH is empty. */
 bool pattern_match(Text pattern, Text key, Match *match);
