@@ -156,10 +156,10 @@ static DiffGroup *find_group(DiffGroups *groups, Text component, Text block) {
     return &groups->items[groups->count - 1];
 }
 
-static void group_key(Engine *engine, struct Diff *diff, const DiffKey *key) {
+static void group_key(struct Diff *diff, const DiffKey *key) {
     KeyId id = INDEX_NONE;
     if (diff->config != NULL)
-        id = config_find(engine_configs(engine), diff->config, key->name);
+        id = config_find(diff->config, key->name);
     const ConfigKey *known = id != INDEX_NONE ? &diff->config->keys[id] : NULL;
     Text component = known != NULL ? known->component : first_part(key->name);
     Text block = known != NULL && known->block.size > 0 ? known->block : numbered_part(key->name);
@@ -193,7 +193,7 @@ bool mecha_diff(Engine *engine, const char *a, const char *b, bool *different) {
     diff->config = common_config(engine, diff);
     for (uint32_t i = 0; i < diff->n_keys; i++)
         if (diff->keys[i].sums.keys > 0)
-            group_key(engine, diff, &diff->keys[i]);
+            group_key(diff, &diff->keys[i]);
     *different = differ(diff);
     return true;
 }

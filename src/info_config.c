@@ -156,7 +156,7 @@ InfoFit info_fit(Engine *engine, const Model *model) {
     if (fit.config != NULL && config_is_network(fit.config))
         find_others(engine, names, n_names, &fit);
     for (uint32_t i = 0; i < n && fit.config != NULL; i++)
-        fit.keys[i] = config_find(engine_configs(engine), fit.config, names[i]);
+        fit.keys[i] = config_find(fit.config, names[i]);
     if (fit.config == NULL)
         return fit;
     fit.there = arena_array(arena, bool, fit.config->n_keys + 1);

@@ -119,21 +119,29 @@ START_TEST(aliases_and_modules_are_found) {
     known_configs_open(&library);
     const Config *sd1 = configs_find(library.configs, TEXT("sd1-ldm"));
     Text name = TEXT("cond_stage_model.transformer.text_model.final_layer_norm.bias");
-    KeyId key = config_find(library.configs, sd1,
-                            TEXT("cond_stage_model.transformer.final_layer_norm.bias"));
+    KeyId key = config_find(sd1, TEXT("cond_stage_model.transformer.final_layer_norm.bias"));
     ck_assert_uint_ne(key, INDEX_NONE);
     ck_assert(text_equal(sd1->keys[key].name, name));
-    ck_assert_uint_eq(config_find(library.configs, sd1, name), key);
-    ck_assert_uint_eq(config_find(library.configs, sd1, TEXT("final_layer_norm.bias")), INDEX_NONE);
+    ck_assert_uint_eq(config_find(sd1, name), key);
+    ck_assert_uint_eq(config_find(sd1, TEXT("final_layer_norm.bias")), INDEX_NONE);
     const Config *lora = configs_find(library.configs, TEXT("sdxl-kohya_kohya_lora"));
     ck_assert_uint_eq(lora->n_keys, 0);
-    key =
-        config_find(library.configs, lora, TEXT("lora_unet_middle_block_1_proj_in.lora_up.weight"));
+    key = config_find(lora, TEXT("lora_unet_middle_block_1_proj_in.lora_up.weight"));
     ck_assert_uint_eq(key, 0);
     ck_assert(text_equal(lora->keys[0].component, TEXT("diffuser")));
-    ck_assert_uint_eq(
-        config_find(library.configs, lora, TEXT("lora_unet_middle_block_1_proj_in.bias")),
-        INDEX_NONE);
+    ck_assert_uint_eq(config_find(lora, TEXT("lora_unet_middle_block_1_proj_in.bias")), INDEX_NONE);
+    /* Another name of the same key, of one that is not in being, and of one that comes to be. */
+    ck_assert_uint_eq(config_met(lora, TEXT("lora_unet_middle_block_1_proj_in.lora_B.weight")), 0);
+    ck_assert_uint_eq(config_met(lora, TEXT("lora_unet_middle_block_1_proj_in.lora_A.weight")),
+                      INDEX_NONE);
+    ck_assert_uint_eq(config_find(lora, TEXT("lora_unet_middle_block_1_proj_in.lora_A.weight")), 1);
+    ck_assert(
+        text_equal(lora->keys[1].name, TEXT("lora_unet_middle_block_1_proj_in.lora_down.weight")));
+    uint32_t n;
+    const Text *aliases = config_aliases(lora, 1, &n);
+    ck_assert_uint_eq(n, 4);
+    ck_assert(text_equal(aliases[0], TEXT("lora_unet_middle_block_1_proj_in.lora_A.weight")));
+    ck_assert_uint_eq(lora->n_keys, 2);
     known_configs_close(&library);
 }
 END_TEST
@@ -217,7 +225,7 @@ static const Method *find_conversion(const char *from, const char *to) {
 /* A source that has all keys of its config. */
 static KeyId find_any(void *context, uint32_t parameter, Text key, bool *there) {
     (void)parameter;
-    KeyId id = config_find(library.configs, context, key);
+    KeyId id = config_find(context, key);
     *there = id != INDEX_NONE;
     return id;
 }

@@ -165,7 +165,7 @@ static void compare_keys(ConfigSolver *solver, NodeId id, const Config *config, 
     const Text *names = source_names(solver, id, &n);
     bool *there = arena_array(solver->arena, bool, config->n_keys + n + 1);
     for (uint32_t i = 0; i < n; i++) {
-        KeyId key = config_find(solver->solved->configs, config, names[i]);
+        KeyId key = config_find(config, names[i]);
         if (key == INDEX_NONE)
             sample_add(extra, names[i]);
         else
@@ -349,7 +349,7 @@ static const Text *unknown_names(const ConfigSolver *solver, NodeId id, const Co
         if (keys[i] == INDEX_NONE && !model->tensors[i].is_scale)
             unknown[(*n)++] = model->tensors[i].name;
     for (uint32_t i = 0; keys == NULL && i < limit; i++)
-        if (config_find(configs, config, names[i]) == INDEX_NONE)
+        if (config_find(config, names[i]) == INDEX_NONE)
             unknown[(*n)++] = names[i];
     return unknown;
 }

@@ -100,7 +100,11 @@ bool network_add_key(Arena *arena, Network *network, ModuleKind modules, const C
  * or when a module is looked up. False after errors. */
 bool network_finish(Configs *configs, Diags *diags, const Config *config, bool at_once);
 /* The key of that name, brought into being where it is not there; INDEX_NONE: there is none. */
-KeyId network_key(Arena *arena, const Config *config, Text name);
+KeyId network_key(const Config *config, Text name);
+/* The same of keys that are in being. */
+KeyId network_met(const Config *config, Text name);
+/* The key whose name is one already; INDEX_NONE: it is no name, or was not asked for yet. */
+KeyId config_named(const struct ConfigParts *parts, Text name);
 /* Whether NAME is that of a key, in being or not. */
 bool network_knows(const Network *network, Text name);
 

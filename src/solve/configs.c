@@ -183,17 +183,20 @@ bool config_is_network(const Config *config) {
     return config->parts->network != NULL;
 }
 
-KeyId config_met(const Config *config, Text name) {
-    const struct ConfigParts *parts = config->parts;
+KeyId config_named(const struct ConfigParts *parts, Text name) {
     uint32_t found = index_find(&parts->name_index, text_hash(name), same_name, parts, &name);
     return found != INDEX_NONE ? parts->names.items[found].key : INDEX_NONE;
 }
 
-KeyId config_find(Configs *configs, const Config *config, Text name) {
-    KeyId met = config_met(config, name);
-    return met != INDEX_NONE || config->parts->network == NULL
-               ? met
-               : network_key(configs->arena, config, name);
+KeyId config_met(const Config *config, Text name) {
+    KeyId named = config_named(config->parts, name);
+    return named != INDEX_NONE || config->parts->network == NULL ? named
+                                                                 : network_met(config, name);
+}
+
+KeyId config_find(const Config *config, Text name) {
+    KeyId met = config_named(config->parts, name);
+    return met != INDEX_NONE || config->parts->network == NULL ? met : network_key(config, name);
 }
 
 static bool same_tensors(const Model *a, const Model *b) {
@@ -212,7 +215,7 @@ const KeyId *config_tensors(Configs *configs, const Config *config, const Model 
     }
     KeyId *keys = arena_array(configs->arena, KeyId, model->n_tensors + 1);
     for (uint32_t i = 0; i < model->n_tensors; i++)
-        keys[i] = config_find(configs, config, model->tensors[i].name);
+        keys[i] = config_find(config, model->tensors[i].name);
     vector_push(&configs->tensors, (KnownTensors){config, model, keys});
     return keys;
 }

@@ -19,8 +19,9 @@ typedef struct ConfigKey {
     DType dtype;        /* DTYPE_NONE: unknown */
     const Shape *shape; /* NULL: unknown */
     bool optional;
-    bool is_setting;     /* of a network: not of a module */
-    const Text *aliases; /* other names that files have for it */
+    bool is_setting; /* of a network: not of a module */
+    const Text
+        *aliases; /* other names that files have for it; of a network's key: config_aliases */
     uint32_t n_aliases;
 } ConfigKey;
 
@@ -50,12 +51,15 @@ bool configs_has(Configs *configs, Text name);
 void configs_unknown(Configs *configs, Text name, Span span);
 
 /* The key that has this name or alias; INDEX_NONE where there is none. */
-KeyId config_find(Configs *configs, const Config *config, Text name);
+KeyId config_find(const Config *config, Text name);
 /* The same, but of a network's config only of the keys that came into being already. */
 KeyId config_met(const Config *config, Text name);
 /* config_find for the name of each tensor of a model, whose names are looked up once. */
 const KeyId *config_tensors(Configs *configs, const Config *config, const Model *model);
-/* Brings all keys of a network's config into being; others have them already. */
+/* The other names of a key; those of a network's key come into being when they are asked for. */
+const Text *config_aliases(const Config *config, KeyId key, uint32_t *count);
+/* Brings all keys of a network's config into being, with all their names; others have them already.
+ */
 void config_complete(Configs *configs, const Config *config);
 /* Calls EACH for all keys of a config; those of a network are not brought into being for this, and
  * have no name. */

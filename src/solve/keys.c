@@ -36,7 +36,7 @@ static void meet_config_keys(const Solved *solved, NodeId id, const Domain *doma
         config_tensors(solved->configs, domain->config, model);
     for (uint32_t i = 0; node->kind == NODE_MAP && i < node->n_operands; i++)
         if (node->entries[i].kind == ENTRY_KEY)
-            config_find(solved->configs, domain->config, node->entries[i].first);
+            config_find(domain->config, node->entries[i].first);
     if (node->kind == NODE_CALL && node->method->rules != NULL)
         config_complete(solved->configs, domain->config);
 }
@@ -611,9 +611,12 @@ const Tensor *solved_tensor(const Solved *solved, NodeId node, Text key) {
     const Tensor *tensor = model_find(solved->models[node], key);
     if (tensor == NULL)
         tensor = tied_tensor(solved, node, key);
-    const ConfigKey *known = tensor == NULL ? solved_config_key(solved, node, key) : NULL;
-    for (uint32_t i = 0; known != NULL && tensor == NULL && i < known->n_aliases; i++)
-        tensor = model_find(solved->models[node], known->aliases[i]);
+    const Domain *domain = domain_at(solved, node);
+    KeyId id = tensor == NULL && domain->config != NULL ? domain_key(domain, key) : INDEX_NONE;
+    uint32_t n = 0;
+    const Text *aliases = id != INDEX_NONE ? config_aliases(domain->config, id, &n) : NULL;
+    for (uint32_t i = 0; tensor == NULL && i < n; i++)
+        tensor = model_find(solved->models[node], aliases[i]);
     return tensor != NULL && tensor->is_scale ? NULL : tensor;
 }
 

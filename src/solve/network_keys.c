@@ -300,44 +300,94 @@ static ConfigKey nameless_key(const Network *network, const NetworkKey *of, uint
     return key;
 }
 
-static KeyId add_key(Arena *arena, const Config *config, const NetworkMatch *match) {
+/* The first name of the key that NAME is one of. */
+static Text own_name(const Network *network, const NetworkMatch *match, Text name) {
+    const NetworkForm *form = &match->key->forms[0];
+    Text module = match->module != INDEX_NONE
+                      ? find_names(network, form->naming)->names.items[match->module].text
+                      : match->name;
+    return match->form == form && text_equal(module, match->name)
+               ? name
+               : form_name(configs_arena(network->configs), form, module);
+}
+
+static KeyId add_key(const Config *config, const NetworkMatch *match, Text name) {
     struct ConfigParts *parts = config->parts;
-    NameList names = {0};
-    list_names(arena, parts->network, match, &names);
     ConfigKey key = match->module != INDEX_NONE
                         ? nameless_key(parts->network, match->key, match->module)
                         : match->key->key;
-    key.name = names.items.items[0];
-    key.n_aliases = (uint32_t)names.items.count - 1;
-    key.aliases = arena_copy(arena, names.items.items + 1, key.n_aliases * sizeof(Text));
+    key.name = text_copy(configs_arena(parts->network->configs), name);
+    key.aliases = NULL;
+    key.n_aliases = 0;
     KeyId id = (KeyId)parts->keys.count;
     vector_push(&parts->keys, key);
     ((Config *)config)->keys = parts->keys.items;
     ((Config *)config)->n_keys = id + 1;
-    for (size_t i = 0; i < names.items.count; i++)
-        config_add_name(parts, names.items.items[i], id);
-    vector_free(&names.items);
+    config_add_name(parts, key.name, id);
     return id;
 }
 
-KeyId network_key(Arena *arena, const Config *config, Text name) {
+/* Finds a key by one of its names that was not asked for yet; adds it if it is MADE. */
+static KeyId find_key(const Config *config, Text name, bool made) {
+    struct ConfigParts *parts = config->parts;
     NetworkMatch match;
-    return match_name(config->parts->network, name, &match) ? add_key(arena, config, &match)
-                                                            : INDEX_NONE;
+    if (!match_name(parts->network, name, &match))
+        return INDEX_NONE;
+    Text own = own_name(parts->network, &match, name);
+    bool other = own.data != name.data;
+    KeyId key = other ? config_named(parts, own) : INDEX_NONE;
+    if (key == INDEX_NONE && made)
+        key = add_key(config, &match, own);
+    if (key != INDEX_NONE && other)
+        config_add_name(parts, text_copy(configs_arena(parts->network->configs), name), key);
+    return key;
+}
+
+KeyId network_key(const Config *config, Text name) {
+    return find_key(config, name, true);
+}
+
+/* Most networks have no keys yet, and need not read their base for this. */
+KeyId network_met(const Config *config, Text name) {
+    bool any = config->n_keys > 0 && !config->keys[config->n_keys - 1].is_setting;
+    return any ? find_key(config, name, false) : INDEX_NONE;
+}
+
+static void list_aliases(const Config *config, const NetworkMatch *match, ConfigKey *key) {
+    NameList names = {0};
+    Arena *arena = configs_arena(config->parts->network->configs);
+    list_names(arena, config->parts->network, match, &names);
+    key->n_aliases = (uint32_t)names.items.count - 1;
+    key->aliases = arena_copy(arena, names.items.items + 1, key->n_aliases * sizeof(Text));
+    vector_free(&names.items);
+}
+
+const Text *config_aliases(const Config *config, KeyId id, uint32_t *count) {
+    ConfigKey *key = &config->parts->keys.items[id];
+    NetworkMatch match;
+    if (config->parts->network != NULL && key->aliases == NULL &&
+        match_name(config->parts->network, key->name, &match))
+        list_aliases(config, &match, key);
+    *count = key->n_aliases;
+    return key->aliases;
 }
 
 void config_complete(Configs *configs, const Config *config) {
     const Network *network = config->parts->network;
-    Arena *arena = configs_arena(configs);
     if (network != NULL)
         open_base(network);
     for (uint32_t m = 0; network != NULL && m < network->n_modules; m++)
         for (uint32_t i = 0; i < network->n_keys; i++) {
             const NetworkForm *form = &network->keys[i].forms[0];
             Text module = find_names(network, form->naming)->names.items[m].text;
-            if (network->modules[m].kind == network->keys[i].modules &&
-                config_met(config, form_name(arena, form, module)) == INDEX_NONE)
-                add_key(arena, config, &(NetworkMatch){&network->keys[i], form, module, m});
+            NetworkMatch match = {&network->keys[i], form, module, m};
+            if (network->modules[m].kind != network->keys[i].modules)
+                continue;
+            Text name = form_name(configs_arena(configs), form, module);
+            KeyId key = config_named(config->parts, name);
+            if (key == INDEX_NONE)
+                key = add_key(config, &match, name);
+            list_aliases(config, &match, &config->parts->keys.items[key]);
         }
 }
 
