@@ -44,7 +44,8 @@ START_TEST(weights_depend_on_the_seed_alone) {
             "/bin/sh", "-c",
             "\"$0\" --seed 1 --threads 1 a && \"$0\" --seed 1 --threads 3 b && cmp a b || echo "
             "threads; \"$0\" --seed 2 c; cmp -s a c && echo seeds; \"$0\" --seed 2 --base 1 d; "
-            "cmp -s c d && echo base",
+            "cmp -s c d && echo base; \"$0\" --seed 1 --hollow e; cmp -n 1000 a e; "
+            "[ $(wc -c < a) = $(wc -c < e) ] || echo size; tail -c 1000 e | tr -d '\\0'",
             program, NULL});
     ck_assert_str_eq(run.error, "");
     ck_assert_str_eq(run.output, "");

@@ -4,7 +4,8 @@
 #     large.sh BUILD
 #
 # A recipe of 10,000 lines and 50,000 nodes, and an instruction list of 100,000 merges, each of them of the one before,
-# which also runs, on a stack of 256 kB.
+# which also runs, on a stack of 256 kB; and small recipes of large models: a LoRA with a weight for each block of SDXL, and
+# the result as another naming has it.
 set -eu
 
 mecha=$(cd "$1" && pwd)/mecha
@@ -32,14 +33,26 @@ awk 'BEGIN {
         printf "merge \"weighted_sum\" &%d &%d 0.%03d\n", i ? i + 1 : 0, i % 2, i % 900 + 1
 }' > chain.mecha
 
+"$tool" --kind sdxl --hollow sdxl.safetensors
+"$tool" --kind sdxl --lora 16 --hollow lora.safetensors
+
+cat > lora.mecha << 'END'
+a = model("sdxl.safetensors")
+lora = model("lora.safetensors")
+a + 0.8 * (lora as "sdxl-sgm") * { IN00..IN08: 0.2, M00: 0.5, "*": 0.7 } | a
+END
+{ sed 's/^a +/merged = a +/' lora.mecha; echo 'save merged as "sdxl-kohya" to "out.safetensors"'; } > kohya.mecha
+
 timed() { # NAME COMMAND...
     name=$1
     shift
-    printf '%-24s' "$name"
+    printf '%-26s' "$name"
     "$measure" "$@"
 }
 
 timed '50,000 nodes, check' "$mecha" check nodes.mecha
+timed 'LoRA of SDXL, check' "$mecha" check lora.mecha
+timed 'the same as kohya, check' "$mecha" check kohya.mecha
 ulimit -s 256
 timed '100,000 merges, check' "$mecha" check chain.mecha
 timed '100,000 merges, run' "$mecha" run -q --no-sync chain.mecha -o out.safetensors

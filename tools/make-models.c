@@ -608,6 +608,7 @@ typedef struct Settings {
     unsigned threads;
     unsigned shards; /* files in a folder; 0: one file */
     bool list, average;
+    bool hollow;      /* a hole in the place of the data */
     const char *only; /* keys that match, or NULL: all */
     const char *output;
 } Settings;
@@ -770,6 +771,13 @@ static unsigned element_size(const Entry *entry, Format format) {
     return entry->filling == FILL_POSITIONS ? sizeof(int64_t) : format_sizes[format];
 }
 
+static uint64_t total_size(const Entries *entries, Format format) {
+    uint64_t size = 0;
+    for (size_t i = 0; i < entries->list.count; i++)
+        size += entries->list.items[i].count * element_size(&entries->list.items[i], format);
+    return size;
+}
+
 static void layout(Entries *entries, Format format) {
     uint64_t offset = 0;
     for (size_t i = 0; i < entries->list.count; i++) {
@@ -839,12 +847,16 @@ static bool write_file(const Settings *settings, Entries *entries, const char *p
     Job job = {.settings = settings, .entries = entries, .data = header.size};
     job.descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     bool good = job.descriptor >= 0 && write_at(job.descriptor, header.data, header.size, 0);
-    if (good) {
+    if (good && settings->hollow) {
+        uint64_t size = header.size + total_size(entries, settings->format);
+        good = ftruncate(job.descriptor, (off_t)size) == 0;
+    } else if (good) {
         cut(&job);
         run_workers(&job);
         errno = atomic_load(&job.error);
-        good = errno == 0 && close(job.descriptor) == 0;
+        good = errno == 0;
     }
+    good = good && close(job.descriptor) == 0;
     if (!good)
         fprintf(stderr, "make-models: %s: %s\n", path, strerror(errno));
     vector_free(&job.blocks);
@@ -894,13 +906,6 @@ static bool write_tokenizer(const Settings *settings) {
                       TEXT("{\"tokenizer_class\": \"LlamaTokenizer\"}\n")) &&
            write_text(settings->output, "special_tokens_map.json",
                       TEXT("{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\"}\n"));
-}
-
-static uint64_t total_size(const Entries *entries, Format format) {
-    uint64_t size = 0;
-    for (size_t i = 0; i < entries->list.count; i++)
-        size += entries->list.items[i].count * element_size(&entries->list.items[i], format);
-    return size;
 }
 
 static void add_to_index(Builder *index, const Entries *shard, const char *name) {
@@ -986,6 +991,7 @@ _Noreturn static void usage(int status) {
           "  --shards N      a folder of so many, with index, config and tokenizer\n"
           "  --ema           with the moving average of the denoiser\n"
           "  --only GLOB     keys that match\n"
+          "  --hollow        without weights: a file that takes no room, for what reads headers\n"
           "  --threads N     at work (2)\n"
           "  --list          print keys and shapes instead of writing a file\n",
           stream);
@@ -1047,6 +1053,8 @@ static Settings parse(int argc, char **argv) {
             settings.list = true;
         else if (strcmp(argv[i], "--ema") == 0)
             settings.average = true;
+        else if (strcmp(argv[i], "--hollow") == 0)
+            settings.hollow = true;
         else if (strncmp(argv[i], "--", 2) == 0 && i + 1 < argc)
             set_option(&settings, argv[i], argv[i + 1]), i++;
         else if (*argv[i] != '-' && !settings.output)
