@@ -27,7 +27,8 @@ struct Region {
 
 enum {
     CONVERSION_LIMIT = 64, /* conversions of conversions */
-    FEW_PARAMETERS = 8     /* that need no memory of their own */
+    FEW_PARAMETERS = 8,    /* that need no memory of their own */
+    FEW_LEAVES = 16        /* as many as most keys have at most */
 };
 
 const Term term_poison = {.kind = TERM_POISON};
@@ -366,6 +367,7 @@ static void find_common_shape(KeyLeaves *leaves) {
 void region_leaves(const Region *region, Text key, bool (*lacks)(void *context, const Leaf *leaf),
                    void *context, Arena *arena, KeyLeaves *leaves) {
     Collector collector = {.arena = arena, .lacks = lacks, .context = context};
+    vector_reserve(&collector.leaves, FEW_LEAVES);
     collect(&collector, region, solved_key(region->solved, region->roots[0], key));
     *leaves = (KeyLeaves){.count = (uint32_t)collector.leaves.count};
     leaves->items =

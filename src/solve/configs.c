@@ -85,6 +85,8 @@ bool config_add_name(struct ConfigParts *parts, Text name, KeyId key) {
 
 static bool index_keys(Configs *configs, const Config *config) {
     struct ConfigParts *parts = config->parts;
+    index_reserve(&parts->name_index, config->n_keys);
+    vector_reserve(&parts->names, config->n_keys);
     for (KeyId key = 0; key < config->n_keys; key++)
         if (!config_add_name(parts, config->keys[key].name, key)) {
             diag_error(configs->diags, config->span, "the config '%.*s' has the key '%.*s' twice",

@@ -80,9 +80,13 @@ static bool same_module(const void *context, const void *wanted, uint32_t item) 
     return text_equal(naming->names.items[item].text, *(const Text *)wanted);
 }
 
-static uint32_t find_module(const ModuleNaming *naming, Text name) {
-    uint32_t at = index_find(&naming->index, text_hash(name), same_module, naming, &name);
+static uint32_t find_hashed(const ModuleNaming *naming, Text name, uint64_t hash) {
+    uint32_t at = index_find(&naming->index, hash, same_module, naming, &name);
     return at == INDEX_NONE ? INDEX_NONE : naming->names.items[at].module;
+}
+
+static uint32_t find_module(const ModuleNaming *naming, Text name) {
+    return find_hashed(naming, name, text_hash(name));
 }
 
 static const ConfigKey *module_base(const Network *network, uint32_t module) {
@@ -93,7 +97,8 @@ static const ConfigKey *module_base(const Network *network, uint32_t module) {
 static bool add_module_name(const Network *network, ModuleNaming *naming, uint32_t module,
                             Text key) {
     Text name = structure_undot(configs_arena(network->configs), without_weight(key), naming->dots);
-    uint32_t other = find_module(naming, name);
+    uint64_t hash = text_hash(name);
+    uint32_t other = find_hashed(naming, name, hash);
     if (other != INDEX_NONE && other != module) {
         diag_error(network->diags, network->config->span,
                    "'%.*s' is the name of two modules: of '%.*s' and '%.*s'", TEXT_ARG(name),
@@ -101,7 +106,7 @@ static bool add_module_name(const Network *network, ModuleNaming *naming, uint32
                    TEXT_ARG(module_base(network, module)->name));
         return false;
     }
-    index_add(&naming->index, text_hash(name), (uint32_t)naming->names.count);
+    index_add(&naming->index, hash, (uint32_t)naming->names.count);
     vector_push(&naming->names, (ModuleName){name, module});
     return true;
 }
