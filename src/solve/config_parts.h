@@ -45,14 +45,26 @@ typedef struct ModuleNaming {
     HashIndex index;
 } ModuleNaming;
 
+/* A form of a key of a network, by their places. */
+typedef struct FormPlace {
+    uint32_t key, form;
+} FormPlace;
+
+/* The forms of names with one end, in order. */
+typedef struct NetworkEnd {
+    Text text;
+    VECTOR(FormPlace) forms;
+} NetworkEnd;
+
 /* What rules most names out before any form is tried: how names of the network begin and end. */
 typedef struct NetworkSieve {
     struct {
         bool any, is[256];
-    } letters[2];       /* first ones: of names with any end, and of those with one of ENDS */
-    VECTOR(Text) ends;  /* that begin with a dot, each once */
-    HashIndex index;    /* of them */
-    uint32_t most_dots; /* in one of them */
+    } letters[2];             /* first ones: of names with any end, and of those with one of ENDS */
+    VECTOR(NetworkEnd) ends;  /* that begin with a dot, each once */
+    HashIndex index;          /* of them */
+    uint32_t most_dots;       /* in one of them */
+    VECTOR(FormPlace) others; /* whose ends begin with none */
 } NetworkSieve;
 
 typedef struct Network {

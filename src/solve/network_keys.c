@@ -19,7 +19,10 @@ void network_free(Network *network) {
         index_free(&network->namings.items[i].index);
     }
     vector_free(&network->namings);
+    for (size_t i = 0; i < network->sieve.ends.count; i++)
+        vector_free(&network->sieve.ends.items[i].forms);
     vector_free(&network->sieve.ends);
+    vector_free(&network->sieve.others);
     index_free(&network->sieve.index);
     vector_free(&network->collected);
 }
@@ -133,28 +136,33 @@ static const ModuleNaming *find_names(const Network *network, uint32_t naming) {
 
 static bool same_end(const void *context, const void *wanted, uint32_t item) {
     const NetworkSieve *sieve = context;
-    return text_equal(sieve->ends.items[item], *(const Text *)wanted);
+    return text_equal(sieve->ends.items[item].text, *(const Text *)wanted);
 }
 
-static bool has_end(const NetworkSieve *sieve, Text end) {
-    return index_find(&sieve->index, text_hash(end), same_end, sieve, &end) != INDEX_NONE;
+static uint32_t find_end(const NetworkSieve *sieve, Text end) {
+    return index_find(&sieve->index, text_hash(end), same_end, sieve, &end);
 }
 
-static void add_end(NetworkSieve *sieve, Text end) {
-    uint32_t dots = 0;
+static NetworkEnd *add_end(NetworkSieve *sieve, Text end) {
+    uint32_t dots = 0, known = find_end(sieve, end);
     for (size_t i = 0; i < end.size; i++)
         dots += end.data[i] == '.';
     sieve->most_dots = dots > sieve->most_dots ? dots : sieve->most_dots;
-    if (!has_end(sieve, end)) {
-        index_add(&sieve->index, text_hash(end), (uint32_t)sieve->ends.count);
-        vector_push(&sieve->ends, end);
-    }
+    if (known != INDEX_NONE)
+        return &sieve->ends.items[known];
+    index_add(&sieve->index, text_hash(end), (uint32_t)sieve->ends.count);
+    vector_push(&sieve->ends, (NetworkEnd){.text = end});
+    return &sieve->ends.items[sieve->ends.count - 1];
 }
 
-static void sieve_add(NetworkSieve *sieve, const NetworkForm *form) {
+static void sieve_add(NetworkSieve *sieve, const NetworkForm *form, FormPlace place) {
     bool dotted = form->after.size > 0 && form->after.data[0] == '.';
-    if (dotted)
-        add_end(sieve, form->after);
+    if (dotted) {
+        NetworkEnd *end = add_end(sieve, form->after);
+        vector_push(&end->forms, place);
+    } else {
+        vector_push(&sieve->others, place);
+    }
     if (form->before.size > 0)
         sieve->letters[dotted].is[(unsigned char)form->before.data[0]] = true;
     else
@@ -163,19 +171,6 @@ static void sieve_add(NetworkSieve *sieve, const NetworkForm *form) {
 
 static bool may_begin(const NetworkSieve *sieve, bool dotted, Text name) {
     return sieve->letters[dotted].any || sieve->letters[dotted].is[(unsigned char)name.data[0]];
-}
-
-/* Whether some form may fit the name, which is not empty. */
-static bool sieve_passes(const NetworkSieve *sieve, Text name) {
-    uint32_t dots = may_begin(sieve, true, name) ? 0 : sieve->most_dots;
-    for (size_t i = name.size; i-- > 0 && dots < sieve->most_dots;) {
-        if (name.data[i] != '.')
-            continue;
-        dots++;
-        if (has_end(sieve, (Text){name.data + i, name.size - i}))
-            return true;
-    }
-    return may_begin(sieve, false, name);
 }
 
 static void read_modules(Network *network) {
@@ -219,7 +214,7 @@ bool network_finish(Configs *configs, Diags *diags, const Config *config, bool a
     network->keys = network->collected.items;
     for (uint32_t i = 0; i < network->n_keys; i++)
         for (uint32_t f = 0; f < network->keys[i].n_forms; f++)
-            sieve_add(&network->sieve, &network->keys[i].forms[f]);
+            sieve_add(&network->sieve, &network->keys[i].forms[f], (FormPlace){i, f});
     if (at_once)
         open_base(network);
     for (uint32_t i = 0; i < network->namings.count && at_once; i++)
@@ -237,33 +232,70 @@ typedef struct NetworkMatch {
     uint32_t module; /* INDEX_NONE in networks for any model */
 } NetworkMatch;
 
-static bool match_form(const Network *network, Text name, NetworkMatch *match) {
-    const NetworkForm *form = match->form;
+static bool match_form(const Network *network, Text name, FormPlace place, NetworkMatch *match) {
+    const NetworkKey *key = &network->keys[place.key];
+    const NetworkForm *form = &key->forms[place.form];
     if (name.size <= form->before.size + form->after.size || !text_ends(name, form->after) ||
         !text_starts(name, form->before))
         return false;
-    match->name =
-        (Text){name.data + form->before.size, name.size - form->before.size - form->after.size};
-    match->module = INDEX_NONE;
-    if (network->base_name.size == 0)
-        return true;
-    open_base(network);
-    match->module = find_module(find_names(network, form->naming), match->name);
-    return match->module != INDEX_NONE &&
-           network->modules[match->module].kind == match->key->modules;
+    Text module = {name.data + form->before.size, name.size - form->before.size - form->after.size};
+    uint32_t number = INDEX_NONE;
+    if (network->base_name.size > 0) {
+        open_base(network);
+        number = find_module(find_names(network, form->naming), module);
+        if (number == INDEX_NONE || network->modules[number].kind != key->modules)
+            return false;
+    }
+    *match = (NetworkMatch){key, form, module, number};
+    return true;
 }
 
-static bool match_name(const Network *network, Text name, NetworkMatch *match) {
-    bool possible = name.size > 0 && sieve_passes(&network->sieve, name);
-    for (uint32_t i = 0; i < network->n_keys && possible; i++) {
-        match->key = &network->keys[i];
-        for (uint32_t f = 0; f < match->key->n_forms; f++) {
-            match->form = &match->key->forms[f];
-            if (match_form(network, name, match))
-                return true;
+/* Of the forms that match a name the first of the network is meant. */
+static void match_forms(const Network *network, Text name, const FormPlace *places, size_t n,
+                        FormPlace *first, NetworkMatch *match) {
+    for (size_t i = 0; i < n; i++) {
+        bool before = places[i].key < first->key ||
+                      (places[i].key == first->key && places[i].form < first->form);
+        if (!before)
+            return;
+        if (match_form(network, name, places[i], match)) {
+            *first = places[i];
+            return;
         }
     }
-    return false;
+}
+
+/* The longest end of a name that begins with a dot and may be one of a form; empty: there is none.
+ */
+static Text longest_end(const NetworkSieve *sieve, Text name) {
+    size_t at = name.size;
+    for (uint32_t dots = 0; dots < sieve->most_dots; dots++) {
+        const char *dot = memrchr(name.data, '.', at);
+        if (dot == NULL)
+            break;
+        at = (size_t)(dot - name.data);
+    }
+    return (Text){name.data + at, name.size - at};
+}
+
+/* Long ends tell more than short ones, whose forms then mostly come later. */
+static bool match_name(const Network *network, Text name, NetworkMatch *match) {
+    const NetworkSieve *sieve = &network->sieve;
+    FormPlace first = {INDEX_NONE, 0};
+    if (name.size == 0)
+        return false;
+    Text end = may_begin(sieve, true, name) ? longest_end(sieve, name) : TEXT("");
+    while (end.size > 0) {
+        uint32_t known = find_end(sieve, end);
+        if (known != INDEX_NONE)
+            match_forms(network, name, sieve->ends.items[known].forms.items,
+                        sieve->ends.items[known].forms.count, &first, match);
+        const char *dot = memchr(end.data + 1, '.', end.size - 1);
+        end = dot == NULL ? TEXT("") : (Text){dot, (size_t)(end.data + end.size - dot)};
+    }
+    if (may_begin(sieve, false, name))
+        match_forms(network, name, sieve->others.items, sieve->others.count, &first, match);
+    return first.key != INDEX_NONE;
 }
 
 bool network_knows(const Network *network, Text name) {
