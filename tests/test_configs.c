@@ -166,6 +166,10 @@ START_TEST(mistakes_are_said) {
     expect_error("config \"a-b\" { for i in 3 { \"k\" } }", "'for … in' goes over a list");
     expect_error("config \"a-b\" { \"k\": [1]; \"k\": [2] }",
                  "the config 'a-b' has the key 'k' twice");
+    expect_error("template t(n) { if n > 0 { t(n - 1) } else { \"k\" } }\n"
+                 "template u() { \"x.\": t(49) }\n"
+                 "config \"a-b\" { t(49); u() }",
+                 "templates call templates more than 50 deep");
     expect_error("config \"a-b\" { n = 7 / 2; \"k\": [n] }", "this division leaves a remainder");
     expect_error("config \"a-b\" { lineer(1, 2) }", "unknown template 'lineer'");
     expect_error("config \"a-b\" { linear(1) }", "'linear' needs a value for 'outputs'");

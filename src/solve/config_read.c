@@ -32,6 +32,7 @@ typedef struct TemplateKeys {
     uint32_t depth;      /* of its items, in templates */
     size_t first, count; /* in the keys of the config */
     uint32_t steps;      /* that it took to read them */
+    uint32_t levels;     /* of templates in it */
 } TemplateKeys;
 
 typedef struct Reader {
@@ -269,12 +270,16 @@ static bool same_template(const void *context, const void *wanted, uint32_t item
 }
 
 static void read_first(Reader *reader, TemplateKeys keys, uint64_t hash) {
-    uint32_t steps = reader->structure.steps;
+    uint32_t steps = reader->structure.steps, deepest = reader->structure.deepest;
+    reader->structure.deepest = reader->structure.depth;
     keys.depth = reader->structure.depth;
     keys.first = reader->parts->keys.count;
     structure_read(&reader->structure, keys.template->b, &keys.place);
     keys.count = reader->parts->keys.count - keys.first;
     keys.steps = reader->structure.steps - steps;
+    keys.levels = reader->structure.deepest - keys.depth;
+    if (deepest > reader->structure.deepest)
+        reader->structure.deepest = deepest;
     index_add(&reader->template_index, hash, (uint32_t)reader->templates.count);
     vector_push(&reader->templates, keys);
 }
@@ -314,7 +319,7 @@ static void repeat_key(Reader *reader, const TemplateKeys *keys, size_t i, const
 /* Limits are met, and told, at a key: the body is read for that. */
 static bool read_again(Reader *reader, const TemplateKeys *keys, const Place *place) {
     if (reader->parts->keys.count + keys->count > CONFIG_KEYS_LIMIT ||
-        !structure_repeats(&reader->structure, keys->steps))
+        !structure_repeats(&reader->structure, keys->steps, keys->levels))
         return false;
     for (size_t i = keys->first; i < keys->first + keys->count; i++)
         repeat_key(reader, keys, i, place);

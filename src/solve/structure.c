@@ -39,10 +39,16 @@ static bool spend(Structure *structure, Span span) {
     return structure->steps < STEPS_LIMIT;
 }
 
-bool structure_repeats(Structure *structure, uint32_t steps) {
-    bool fits = steps < STEPS_LIMIT - structure->steps;
-    structure->steps += fits ? steps : 0;
-    return fits;
+static void note_depth(Structure *structure, uint32_t depth) {
+    structure->deepest = depth > structure->deepest ? depth : structure->deepest;
+}
+
+bool structure_repeats(Structure *structure, uint32_t steps, uint32_t levels) {
+    if (steps >= STEPS_LIMIT - structure->steps || structure->depth + levels > TEMPLATE_LIMIT)
+        return false;
+    structure->steps += steps;
+    note_depth(structure, structure->depth + levels);
+    return true;
 }
 
 uint64_t datum_hash(const Datum *datum, uint64_t seed) {
@@ -534,7 +540,7 @@ static void read_template(Structure *structure, const Ast *call, const Ast *temp
         vector_push(&structure->variables, (Variable){template->items[i]->text, values[i]});
     structure->frame = count;
     structure->scope = scope;
-    structure->depth++;
+    note_depth(structure, ++structure->depth);
     if (structure->read_body != NULL)
         structure->read_body(structure, template, values, place);
     else

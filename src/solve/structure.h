@@ -44,7 +44,7 @@ struct Structure {
     Texts spare[SPARE_TEXTS];   /* room for names, which are read and forgotten by thousands */
     uint32_t n_spare;
     KnownTemplate known[KNOWN_TEMPLATES]; /* by hash of the call */
-    uint32_t depth;                       /* of templates */
+    uint32_t depth, deepest;              /* of templates: now, and so far */
     uint32_t steps;                       /* names and items read so far */
     bool open_names;                      /* wildcards that no variable has stay in names */
     bool failed;
@@ -84,8 +84,9 @@ bool structure_format(Arena *arena, Text value, Text format, Text *out);
 /* NAME with something else for its dots. */
 Text structure_undot(Arena *arena, Text name, Text dots);
 
-/* Whether what took STEPS once can be done again, which then are counted. */
-bool structure_repeats(Structure *structure, uint32_t steps);
+/* Whether what took STEPS once, and LEVELS of templates, can be done again, which is counted then.
+ */
+bool structure_repeats(Structure *structure, uint32_t steps, uint32_t levels);
 
 uint64_t datum_hash(const Datum *datum, uint64_t seed);
 bool datum_equal(const Datum *a, const Datum *b);
