@@ -186,8 +186,9 @@ START_TEST(content_is_as_documented) {
                      .data = data};
     Builder digits = {0};
     ck_assert_uint_eq(content_blocks(&tensor), 2);
-    Content content = content_of_name(&tensor);
-    content_add(&content, content_of_blocks(&tensor, content_name(&tensor), 0, 2));
+    Content content = {0, 0};
+    content_add_name(&content, &tensor);
+    content_add_blocks(&content, &tensor, content_name(&tensor), 0, 2);
     content_print(&digits, content);
     builder_char(&digits, '\0');
     ck_assert_str_eq(digits.data, "a1db9b92d5db1e4c62376660111161b8");

@@ -1,5 +1,6 @@
 #include "exec/evaluate.h"
 
+#include "exec/input_content.h"
 #include "exec/job.h"
 #include "exec/whole_call.h"
 
@@ -86,9 +87,15 @@ static bool worker_init(Worker *worker, Evaluation *evaluation, Needs needs) {
     *worker = (Worker){.evaluation = evaluation};
     size_t begin = (needs.machine + 64) / 64 * 64;
     unsigned char *memory = aligned_alloc(64, begin + (needs.outbox + 63) / 64 * 64);
-    if (memory == NULL)
+    struct InputContent *content = evaluation->options->content;
+    Content *contents = content != NULL ? input_content_sums(content) : NULL;
+    if (memory == NULL || (content != NULL && contents == NULL)) {
+        free(memory);
+        free(contents);
         return false;
+    }
     worker->machine.memory = memory;
+    worker->machine.contents = contents;
     worker->machine.outbox.memory = memory + begin;
     worker->machine.outbox.size = needs.outbox;
     worker->machine.outbox.prompt = evaluation->options->finished != NULL;
@@ -97,6 +104,7 @@ static bool worker_init(Worker *worker, Evaluation *evaluation, Needs needs) {
 
 static void worker_free(Worker *worker) {
     free(worker->machine.memory);
+    free(worker->machine.contents);
     vector_free(&worker->hits);
 }
 
@@ -416,6 +424,8 @@ static void *work(void *context) {
     pthread_cond_broadcast(&evaluation->changed);
     for (size_t i = 0; i < worker->hits.count; i++)
         vector_push(&evaluation->hits, worker->hits.items[i]);
+    if (worker->machine.contents != NULL)
+        input_content_add(evaluation->options->content, worker->machine.contents);
     pthread_mutex_unlock(&evaluation->lock);
     return NULL;
 }

@@ -3,7 +3,6 @@
 #include "base/vector.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 typedef enum State { STATE_UNREAD, STATE_NOTED, STATE_GIVEN, STATE_TAKEN } State;
@@ -12,13 +11,13 @@ typedef enum State { STATE_UNREAD, STATE_NOTED, STATE_GIVEN, STATE_TAKEN } State
 typedef struct Part {
     const Model *model;
     unsigned char *states; /* by tensor */
-    _Atomic uint64_t low, high;
+    Content sum;
 } Part;
 
 /* A tensor that belongs to a task. */
 typedef struct Given {
     const Tensor *tensor;
-    Part *part;
+    uint32_t part;         /* whose it is */
     uint64_t name, blocks; /* of the tensor: content_name, content_blocks */
 } Given;
 
@@ -93,8 +92,8 @@ static uint32_t give(InputContent *content, const Task *task, uint32_t next) {
         if (part == NULL || *state_of(part, tensor) != STATE_NOTED)
             continue;
         *state_of(part, tensor) = STATE_GIVEN;
-        content->given[next++] =
-            (Given){tensor, part, content_name(tensor), content_blocks(tensor)};
+        content->given[next++] = (Given){tensor, (uint32_t)(part - content->parts),
+                                         content_name(tensor), content_blocks(tensor)};
     }
     return next;
 }
@@ -117,9 +116,13 @@ void input_content_end(InputContent *content) {
                 content->parts[i].states[k] = STATE_TAKEN;
 }
 
-static void add(Part *part, Content content) {
-    atomic_fetch_add_explicit(&part->low, content.low, memory_order_relaxed);
-    atomic_fetch_add_explicit(&part->high, content.high, memory_order_relaxed);
+Content *input_content_sums(const InputContent *content) {
+    return calloc(content->n_parts + 1, sizeof(Content));
+}
+
+void input_content_add(InputContent *content, const Content *sums) {
+    for (uint32_t i = 0; i < content->n_parts; i++)
+        content_add(&content->parts[i].sum, sums[i]);
 }
 
 /* Where unit I of N begins in a tensor of so many blocks. */
@@ -127,8 +130,8 @@ static uint64_t block_at(uint64_t blocks, uint64_t i, uint64_t n) {
     return (uint64_t)((unsigned __int128)blocks * i / n);
 }
 
-void input_content_take(InputContent *content, uint32_t task, uint64_t begin, uint64_t end,
-                        uint64_t n) {
+void input_content_take(const InputContent *content, Content *sums, uint32_t task, uint64_t begin,
+                        uint64_t end, uint64_t n) {
     uint64_t blocks = 0, from = 0, to = 0; /* most leaves of a task have as many */
     for (uint32_t i = content->first[task]; i < content->first[task + 1]; i++) {
         const Given *given = &content->given[i];
@@ -137,10 +140,11 @@ void input_content_take(InputContent *content, uint32_t task, uint64_t begin, ui
             from = block_at(blocks, begin, n);
             to = block_at(blocks, end, n);
         }
+        Content *sum = &sums[given->part];
         if (begin == 0)
-            add(given->part, content_of_name(given->tensor));
+            content_add_name(sum, given->tensor);
         if (from < to)
-            add(given->part, content_of_blocks(given->tensor, given->name, from, to));
+            content_add_blocks(sum, given->tensor, given->name, from, to);
     }
 }
 
@@ -155,7 +159,7 @@ static void read_rest(InputContent *content, Part *part, unsigned threads,
             tensors[count++] = &part->model->tensors[i];
         }
     if (count > 0)
-        add(part, content_of_tensors(tensors, count, threads, interrupted));
+        content_add(&part->sum, content_of_tensors(tensors, count, threads, interrupted));
 }
 
 void input_content_rest(InputContent *content, unsigned threads, const volatile int *interrupted) {
@@ -168,6 +172,5 @@ bool input_content_reads(const InputContent *content, uint32_t model, uint32_t t
 }
 
 Content input_content_of(const InputContent *content, uint32_t model) {
-    const Part *part = &content->parts[model];
-    return (Content){atomic_load(&part->low), atomic_load(&part->high)};
+    return content->parts[model].sum;
 }

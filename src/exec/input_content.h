@@ -1,7 +1,7 @@
 /* The content (tensor/content.h) of what a run reads, taken while it is read: each tensor belongs
  * to the first task that has it as a leaf, and whose first sweep takes some blocks of it right
- * before every few tiles, so that what these load next is in the cache. What no task takes, since
- * an earlier run finished its keys, is read at the end. */
+ * behind every few tiles, while these are in the cache. Each thread sums by itself what it takes.
+ * What no task takes, since an earlier run finished its keys, is read at the end. */
 #ifndef EXEC_INPUT_CONTENT_H
 #define EXEC_INPUT_CONTENT_H
 
@@ -20,10 +20,14 @@ void input_content_begin(InputContent *content, const Plan *plan);
 /* That plan was run to its end. */
 void input_content_end(InputContent *content);
 
-/* Takes the share that units BEGIN to END of N have in the tensors that belong to a task; from any
- * thread. */
-void input_content_take(InputContent *content, uint32_t task, uint64_t begin, uint64_t end,
-                        uint64_t n);
+/* Adds the share that units BEGIN to END of N have in the tensors that belong to a task to SUMS,
+ * one for each model, which are the calling thread's. */
+void input_content_take(const InputContent *content, Content *sums, uint32_t task, uint64_t begin,
+                        uint64_t end, uint64_t n);
+/* Sums for one thread, all empty; of malloc, NULL where it has none. */
+Content *input_content_sums(const InputContent *content);
+/* Adds what a thread took; one after the other. */
+void input_content_add(InputContent *content, const Content *sums);
 
 /* Reads what was noted but not taken. */
 void input_content_rest(InputContent *content, unsigned threads, const volatile int *interrupted);

@@ -397,7 +397,7 @@ JobStep job_next(Job *job, Machine *machine) {
     if (job->pass == passes->n_passes) {
         run_code(job, passes->ending, passes->n_ending);
         if (job->content_due)
-            input_content_take(job->content, job->number, 0, 1, 1);
+            input_content_take(job->content, machine->contents, job->number, 0, 1, 1);
         drop_leaves(job);
         return JOB_COMPLETE;
     }
@@ -442,7 +442,8 @@ static EvaluateStatus run_whole(Job *job) {
 
 EvaluateStatus job_run(Job *job, Machine *machine, uint64_t chunk) {
     if (job->frame.content != NULL && job->frame.pass->kind != PASS_TILES)
-        input_content_take(job->content, job->number, chunk, chunk + 1, job->n_chunks);
+        input_content_take(job->content, machine->contents, job->number, chunk, chunk + 1,
+                           job->n_chunks);
     if (job->frame.pass->kind == PASS_COPY)
         return run_copy(job, machine, chunk);
     if (job->frame.pass->kind == PASS_WHOLE)

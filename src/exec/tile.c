@@ -183,7 +183,8 @@ static void run_range_with_content(Work *work, TileCode code, uint64_t begin, ui
     for (uint64_t unit = begin; unit < end; unit += step) {
         uint64_t next = end - unit < step ? end : unit + step;
         run_range(work, code, unit, next);
-        input_content_take(frame->content, frame->number, unit, next, frame->cut.units);
+        input_content_take(frame->content, work->machine->contents, frame->number, unit, next,
+                           frame->cut.units);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "exec/outbox.h"
 #include "exec/plan.h"
 #include "exec/select.h"
+#include "tensor/content.h"
 
 #include <stdatomic.h>
 
@@ -56,6 +57,7 @@ typedef struct Frame {
 typedef struct Machine {
     unsigned char *memory; /* of machine_bytes for every pass it meets */
     Outbox outbox;         /* with memory of machine_outbox for each */
+    Content *contents;     /* of what it read, by input (exec/input_content.h); NULL: not taken */
     uint64_t bytes_read;
 } Machine;
 

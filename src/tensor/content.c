@@ -14,35 +14,34 @@ uint64_t content_blocks(const Tensor *tensor) {
     return (tensor->bytes + CONTENT_BLOCK - 1) / CONTENT_BLOCK;
 }
 
-static Content content_from(XXH128_hash_t hash) {
-    return (Content){hash.low64, hash.high64};
+static void add_hash(Content *sum, XXH128_hash_t hash) {
+    sum->low += hash.low64;
+    sum->high += hash.high64;
 }
 
 uint64_t content_name(const Tensor *tensor) {
     return XXH3_64bits(tensor->name.data, tensor->name.size);
 }
 
-Content content_of_blocks(const Tensor *tensor, uint64_t name, uint64_t begin, uint64_t end) {
-    Content sum = {0, 0};
+void content_add_blocks(Content *sum, const Tensor *tensor, uint64_t name, uint64_t begin,
+                        uint64_t end) {
     for (uint64_t i = begin; i < end; i++) {
         uint64_t at = i * CONTENT_BLOCK, left = tensor->bytes - at;
         XXH128_hash_t hash =
             XXH3_128bits(tensor->data + at, left < CONTENT_BLOCK ? left : CONTENT_BLOCK);
         const uint64_t numbers[4] = {hash.low64, hash.high64, name, i};
-        content_add(&sum, content_from(XXH3_128bits(numbers, sizeof numbers)));
+        add_hash(sum, XXH3_128bits(numbers, sizeof numbers));
     }
-    return sum;
 }
 
-Content content_of_name(const Tensor *tensor) {
+void content_add_name(Content *sum, const Tensor *tensor) {
     Builder words = {0};
     builder_add(&words, tensor->name);
     builder_char(&words, '\0');
     builder_format(&words, "%.*s ", TEXT_ARG(dtype_info[tensor->dtype].file_name));
     shape_print(&words, &tensor->shape);
-    Content content = content_from(XXH3_128bits(words.data, words.size));
+    add_hash(sum, XXH3_128bits(words.data, words.size));
     builder_free(&words);
-    return content;
 }
 
 /* ---- by several threads ---- */
@@ -68,9 +67,8 @@ static void *read_some(void *context) {
          !is_interrupted(reading) && (i = atomic_fetch_add(&reading->next, 1)) < reading->count;) {
         const Tensor *tensor = reading->tensors[i];
         model_will_need(tensor, 0, tensor->bytes);
-        content_add(&sum, content_of_name(tensor));
-        content_add(&sum,
-                    content_of_blocks(tensor, content_name(tensor), 0, content_blocks(tensor)));
+        content_add_name(&sum, tensor);
+        content_add_blocks(&sum, tensor, content_name(tensor), 0, content_blocks(tensor));
         model_done_with(tensor, 0, tensor->bytes);
     }
     pthread_mutex_lock(&reading->lock);

@@ -25,10 +25,11 @@ static inline void content_add(Content *sum, Content part) {
 
 uint64_t content_blocks(const Tensor *tensor);
 uint64_t content_name(const Tensor *tensor); /* N */
-/* Of blocks BEGIN to END, without the tensor itself, whose content_name is NAME. */
-Content content_of_blocks(const Tensor *tensor, uint64_t name, uint64_t begin, uint64_t end);
-/* Of the tensor itself, without its blocks. */
-Content content_of_name(const Tensor *tensor);
+/* Adds blocks BEGIN to END, without the tensor itself, whose content_name is NAME. */
+void content_add_blocks(Content *sum, const Tensor *tensor, uint64_t name, uint64_t begin,
+                        uint64_t end);
+/* Adds the tensor itself, without its blocks. */
+void content_add_name(Content *sum, const Tensor *tensor);
 
 /* All of some tensors, read by several threads. Stops where *INTERRUPTED (which may be NULL)
  * becomes non-zero; the sum is worthless then. */
