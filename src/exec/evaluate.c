@@ -13,6 +13,7 @@ enum {
     BATCH_ELEMENTS = CHUNK_TILES * TILE_ELEMENTS,
     READ_AHEAD = 64 << 20,  /* bytes of the leaves of tasks to come */
     ADVISE_LEAST = 1 << 16, /* bytes of a leaf that are worth a system call */
+    JOBS_HELD_UP = 8,       /* that threads pass over, for those behind them */
     PROGRESS_NANOSECONDS = 50 * 1000 * 1000
 };
 
@@ -28,8 +29,7 @@ typedef struct Evaluation {
     uint32_t next_ahead;  /* the first task whose leaves were not asked for yet */
     uint64_t bytes_ahead; /* of those that were, but whose task was not begun */
     NativeCache natives;
-    Job *jobs; /* as many as threads: a thread begins a task only when none has a chunk left, so
-                  each other active job has a thread of its own */
+    Job *jobs; /* one for each thread, and JOBS_HELD_UP */
     Job *idle;
     Job *open; /* those with chunks to take, earliest task first */
     unsigned n_active;
@@ -254,13 +254,21 @@ static void complete(Worker *worker, Job *job, uint32_t n_tasks, uint64_t memory
 
 /* --- Chunks of open jobs -------------------------------------------------------------------- */
 
-/* Takes a chunk of the earliest open job; with the lock. */
-static void work_chunk(Worker *worker) {
+/* The earliest open job that is not held up, or where NULL is; with the lock. */
+static Job **find_open(Evaluation *evaluation) {
+    Job **at = &evaluation->open;
+    while (*at != NULL && job_is_held_up(*at))
+        at = &(*at)->next;
+    return at;
+}
+
+/* Takes a chunk of the open job that is at AT; with the lock. */
+static void work_chunk(Worker *worker, Job **at) {
     Evaluation *evaluation = worker->evaluation;
-    Job *job = evaluation->open;
+    Job *job = *at;
     uint64_t chunk = job->next_chunk++;
     if (job->next_chunk == job->n_chunks)
-        evaluation->open = job->next;
+        *at = job->next;
     pthread_mutex_unlock(&evaluation->lock);
     EvaluateStatus status = job_run(job, &worker->machine, chunk);
     pthread_mutex_lock(&evaluation->lock);
@@ -408,10 +416,13 @@ static void *work(void *context) {
     pthread_mutex_lock(&evaluation->lock);
     while (!is_stopping(evaluation) && !is_done(evaluation)) {
         Batch batch;
-        if (evaluation->open != NULL)
-            work_chunk(worker);
+        Job **open = find_open(evaluation);
+        if (*open != NULL)
+            work_chunk(worker, open);
         else if (take_batch(evaluation, &batch))
             work_batch(worker, batch);
+        else if (evaluation->open != NULL)
+            work_chunk(worker, &evaluation->open);
         else if (worker->machine.outbox.n_waiting > 0)
             send_rest(worker);
         else
@@ -462,8 +473,12 @@ static int compare_hits(const void *a, const void *b) {
     return x->slot < y->slot ? -1 : x->slot > y->slot;
 }
 
+static unsigned count_jobs(const Evaluation *evaluation) {
+    return evaluation->options->threads + JOBS_HELD_UP;
+}
+
 static void make_jobs(Evaluation *evaluation) {
-    unsigned n = evaluation->options->threads;
+    unsigned n = count_jobs(evaluation);
     evaluation->jobs = memory_grow(NULL, memory_size(n, sizeof *evaluation->jobs));
     for (unsigned i = n; i-- > 0;) {
         job_init(&evaluation->jobs[i], evaluation->plan, evaluation->options, &evaluation->natives);
@@ -473,7 +488,7 @@ static void make_jobs(Evaluation *evaluation) {
 }
 
 static void free_jobs(Evaluation *evaluation) {
-    for (unsigned i = 0; i < evaluation->options->threads; i++)
+    for (unsigned i = 0; i < count_jobs(evaluation); i++)
         job_free(&evaluation->jobs[i]);
     free(evaluation->jobs);
 }

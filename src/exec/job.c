@@ -409,6 +409,20 @@ JobStep job_next(Job *job, Machine *machine) {
 
 /* --- Chunks --------------------------------------------------------------------------------- */
 
+/* Where a copy goes, without a place in it. */
+static Block copy_block(const Job *job) {
+    const TaskOutput *output = &job->frame.task->outputs[job->frame.pass->copy_output];
+    const Output *file = &job->frame.plan->outputs[output->output];
+    return (Block){.output = file, .tensor = &file->tensors[output->tensor]};
+}
+
+bool job_is_held_up(const Job *job) {
+    if (job->frame.pass->kind != PASS_COPY)
+        return false;
+    Block block = copy_block(job);
+    return output_is_busy(block.output->files, block.tensor);
+}
+
 static EvaluateStatus run_copy(Job *job, Machine *machine, uint64_t chunk) {
     const Task *task = job->frame.task;
     const Pass *pass = job->frame.pass;
@@ -420,11 +434,10 @@ static EvaluateStatus run_copy(Job *job, Machine *machine, uint64_t chunk) {
     if (job->frame.check_finite && finite != NULL &&
         !finite(data, size / element_size(leaf->dtype)))
         atomic_store_explicit(&job->non_finite.items[pass->copy_leaf], true, memory_order_relaxed);
-    const TaskOutput *output = &task->outputs[pass->copy_output];
-    const Output *file = &job->frame.plan->outputs[output->output];
-    const OutputTensor *tensor = &file->tensors[output->tensor];
-    Block block = {file, tensor, tensor->offset + pass->copy_to + begin, size,
-                   (unsigned char *)(uintptr_t)data};
+    Block block = copy_block(job);
+    block.begin = block.tensor->offset + pass->copy_to + begin;
+    block.size = size;
+    block.bytes = (unsigned char *)(uintptr_t)data;
     outbox_write(&machine->outbox, &block);
     machine->bytes_read += size;
     return machine->outbox.failed ? EVALUATE_WRITE_FAILED : EVALUATE_DONE;

@@ -52,6 +52,10 @@ JobStep job_next(Job *job, Machine *machine);
 /* Runs a chunk of the open sweep. */
 EvaluateStatus job_run(Job *job, Machine *machine, uint64_t chunk);
 
+/* Whether a chunk of the open sweep would do nothing but wait: it copies into a file that is being
+ * written to. */
+bool job_is_held_up(const Job *job);
+
 /* Chunks of a task's pass, known before it runs. */
 uint64_t pass_chunks(const Task *task, const Pass *pass);
 

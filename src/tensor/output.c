@@ -189,6 +189,10 @@ WriteStatus output_try_write(OutputFiles *output, const OutputTensor *tensor, ui
     return writer_try_write(output->files[tensor->file].writer, offset, data, size);
 }
 
+bool output_is_busy(const OutputFiles *output, const OutputTensor *tensor) {
+    return writer_is_busy(output->files[tensor->file].writer);
+}
+
 void output_patch_metadata(OutputFiles *output, size_t index, Text value) {
     for (uint32_t i = 0; i < output->n_files; i++)
         writer_patch_metadata(output->files[i].writer, index, value);

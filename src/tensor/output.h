@@ -33,11 +33,12 @@ OutputFiles *output_open(Text path, OutputTensor *tensors, size_t n_tensors,
 OutputFiles *output_open_memory(OutputTensor *tensors, size_t n_tensors);
 const void *output_memory(const OutputFiles *output, const OutputTensor *tensor);
 
-/* As writer_write and writer_try_write, into the file of a tensor. */
+/* As writer_write, writer_try_write and writer_is_busy, for the file of a tensor. */
 bool output_write(OutputFiles *output, const OutputTensor *tensor, uint64_t offset,
                   const void *data, size_t size);
 WriteStatus output_try_write(OutputFiles *output, const OutputTensor *tensor, uint64_t offset,
                              const void *data, size_t size);
+bool output_is_busy(const OutputFiles *output, const OutputTensor *tensor);
 
 /* As writer_patch_metadata, of every file. */
 void output_patch_metadata(OutputFiles *output, size_t index, Text value);

@@ -494,6 +494,10 @@ WriteStatus writer_try_write(Writer *writer, uint64_t offset, const void *data, 
     return written ? WRITE_DONE : WRITE_FAILED;
 }
 
+bool writer_is_busy(const Writer *writer) {
+    return atomic_load_explicit(&writer->n_writing, memory_order_relaxed) > 0;
+}
+
 bool writer_check(const Writer *writer, Diags *diags, Span span) {
     Refusal refusal = {diags, span, writer->path};
     int error = atomic_load(&writer->error);

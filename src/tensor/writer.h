@@ -68,6 +68,8 @@ bool writer_write(Writer *writer, uint64_t offset, const void *data, size_t size
 /* The same, unless another thread is about to write: file systems let one at a time do so. */
 typedef enum WriteStatus { WRITE_DONE, WRITE_BUSY, WRITE_FAILED } WriteStatus;
 WriteStatus writer_try_write(Writer *writer, uint64_t offset, const void *data, size_t size);
+/* Whether another thread is about to write. */
+bool writer_is_busy(const Writer *writer);
 
 /* False after a diag_error where a write failed. */
 bool writer_check(const Writer *writer, Diags *diags, Span span);
