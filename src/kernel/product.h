@@ -12,6 +12,7 @@
 #define STRIP        (2 * VECTOR_LANES)
 
 typedef NAME(term) NAME(Strip)[STRIP]; /* of one row */
+typedef real NAME(Sums) __attribute__((vector_size(VECTOR_LANES * sizeof(real))));
 
 static const NAME(Strip) * NAME(strip_at)(const Factors *factors, uint64_t column) {
     return (const NAME(Strip) *)factors->packed + column / STRIP * factors->inner;
@@ -42,11 +43,19 @@ static void NAME(pack_factor)(void *packed, const Factors *factors) {
         NAME(pack_strip)(strips + column / STRIP * factors->inner, factors, column);
 }
 
-/* Rows of the left factor, from FROM on, times the strip; N of them, which is a constant. */
+/* Terms hold numbers of the compute type: nothing is rounded. */
+INLINE void NAME(store_sums)(real *to, NAME(vector) terms) {
+    NAME(Sums) sums = __builtin_convertvector(terms, NAME(Sums));
+    memcpy(to, &sums, sizeof sums);
+}
+
+/* Rows of the left factor, from FROM on, times the strip; N of them, which is a constant. Only
+ * where all loops over rows are unrolled are the sums in registers. */
 INLINE void NAME(multiply_strip)(real *to, uint64_t to_step, const real *from,
                                  const uint64_t steps[2], const NAME(Strip) * strip, uint64_t inner,
                                  unsigned n) {
     NAME(vector) sums[PRODUCT_ROWS][2];
+#pragma GCC unroll 6
     for (unsigned i = 0; i < n; i++)
         sums[i][0] = sums[i][1] = (NAME(vector)){0};
 #pragma GCC unroll 4
@@ -54,16 +63,18 @@ INLINE void NAME(multiply_strip)(real *to, uint64_t to_step, const real *from,
         NAME(vector) low, high;
         memcpy(&low, strip[k], sizeof low);
         memcpy(&high, strip[k] + VECTOR_LANES, sizeof high);
+#pragma GCC unroll 6
         for (unsigned i = 0; i < n; i++) {
             NAME(term) factor = from[i * steps[0]];
             sums[i][0] = NAME(multiply_add)(factor, low, sums[i][0]);
             sums[i][1] = NAME(multiply_add)(factor, high, sums[i][1]);
         }
     }
-    for (unsigned i = 0; i < n; i++)
-        for (unsigned j = 0; j < 2; j++)
-            for (unsigned lane = 0; lane < VECTOR_LANES; lane++)
-                to[i * to_step + j * VECTOR_LANES + lane] = (real)sums[i][j][lane];
+#pragma GCC unroll 6
+    for (unsigned i = 0; i < n; i++, to += to_step) {
+        NAME(store_sums)(to, sums[i][0]);
+        NAME(store_sums)(to + VECTOR_LANES, sums[i][1]);
+    }
 }
 
 /* What a call has to make, of which one strip is at hand. */
@@ -120,6 +131,14 @@ static void NAME(product_rows)(const NAME(Product) * product, uint64_t column, u
         NAME(keep_part)(product, column, at + i * columns, parts[i]);
 }
 
+/* How many of so many rows go through a strip next. Few take as long as some more of them, since
+ * each step waits for the one before: so the last ones are halved rather than left. */
+static unsigned NAME(next_rows)(uint64_t left) {
+    if (left <= PRODUCT_ROWS)
+        return (unsigned)left;
+    return left < 2 * PRODUCT_ROWS ? (unsigned)(left + 1) / 2 : PRODUCT_ROWS;
+}
+
 /* A strip takes the rows that have any of it. */
 static void NAME(product)(void *to, const Factors *factors, uint64_t first, size_t n) {
     if (n == 0)
@@ -135,7 +154,7 @@ static void NAME(product)(void *to, const Factors *factors, uint64_t first, size
         uint64_t end = last / columns + (column <= last % columns);
         product.strip = NAME(strip_at)(factors, column);
         while (row < end) {
-            unsigned rows = end - row < PRODUCT_ROWS ? (unsigned)(end - row) : PRODUCT_ROWS;
+            unsigned rows = NAME(next_rows)(end - row);
             NAME(product_rows)(&product, column, row, rows);
             row += rows;
         }
