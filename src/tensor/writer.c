@@ -466,6 +466,13 @@ void writer_patch_metadata(Writer *writer, size_t index, Text value) {
     writer->metadata[index].value = text_copy(&writer->arena, value);
 }
 
+/* Bytes that the system can't reach stand in an input that became shorter, or whose disk fails: who
+ * looks at them is told which (reader.c), and the run ends. */
+static void look_at(const volatile unsigned char *data, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        (void)data[i];
+}
+
 static bool write_bytes(Writer *writer, uint64_t offset, const void *data, size_t size) {
     if (writer->memory != NULL) {
         memcpy(writer->memory + offset, data, size);
@@ -473,8 +480,10 @@ static bool write_bytes(Writer *writer, uint64_t offset, const void *data, size_
     }
     if (file_write_at(writer->temporary->file, data, size, offset))
         return true;
-    int none = 0;
-    atomic_compare_exchange_strong(&writer->error, &none, errno);
+    int none = 0, error = errno;
+    if (error == EFAULT)
+        look_at(data, size);
+    atomic_compare_exchange_strong(&writer->error, &none, error);
     return false;
 }
 
