@@ -1093,6 +1093,31 @@ START_TEST(plans_of_many_tasks_need_no_order) {
 }
 END_TEST
 
+/* More copies than may be held up, of which each is in several chunks. */
+START_TEST(copies_are_passed_over_not_lost) {
+    size_t n = 600000;
+    enum { TASKS = 32 };
+    Case c;
+    case_begin(&c, COMPUTE_F32, SHAPE(n));
+    double *a = integers(n, 17);
+    add_leaf(&c, DTYPE_F32, SHAPE(n), a);
+    add_root(&c, SHAPE_ID_KEY, DTYPE_F32);
+    add_pass(&c, (Pass){.kind = PASS_COPY, .copy_bytes = UINT64_MAX});
+    for (unsigned threads = 1; threads <= 7; threads += 3) {
+        EvaluateOptions options = options_of(threads);
+        Ran ran = run_tasks(&c, &options, TASKS);
+        ck_assert_int_eq(ran.result.status, EVALUATE_DONE);
+        ck_assert_uint_eq(ran.size, TASKS * n * 4);
+        ck_assert_uint_eq(ran.result.bytes_written, TASKS * n * 4);
+        for (size_t t = 0; t < TASKS; t++)
+            ck_assert_mem_eq(ran.bytes + t * n * 4, c.leaves[0].data, n * 4);
+        ran_free(&ran);
+    }
+    case_end(&c);
+    free(a);
+}
+END_TEST
+
 /* How many tasks are complete, but still hold their memory. Each waits there for one more than the
  * budget allows, for as long as that would take to come. */
 typedef struct Crowd {
@@ -1373,6 +1398,7 @@ Suite *exec_suite(void) {
     tcase_add_test(tests, draws_depend_on_seed_stream_key_and_element);
     tcase_add_loop_test(tests, reductions_become_uniforms_of_later_passes, 0, N_SIZES);
     tcase_add_test(tests, sums_do_not_depend_on_threads);
+    tcase_add_test(tests, copies_are_passed_over_not_lost);
     tcase_add_loop_test(tests, rows_reduce_and_expand, 0, N_ROW_SIZES);
     tcase_add_loop_test(tests, columns_reduce_into_buffers, 0, N_COLUMN_SIZES);
     tcase_add_loop_test(tests, loads_follow_their_strides, 0, 4 * N_LOADS);
