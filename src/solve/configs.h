@@ -19,9 +19,8 @@ typedef struct ConfigKey {
     DType dtype;        /* DTYPE_NONE: unknown */
     const Shape *shape; /* NULL: unknown */
     bool optional;
-    bool is_setting; /* of a network: not of a module */
-    const Text
-        *aliases; /* other names that files have for it; of a network's key: config_aliases */
+    bool is_setting;     /* of a network: not of a module */
+    const Text *aliases; /* other names that files have for it: config_aliases */
     uint32_t n_aliases;
 } ConfigKey;
 
