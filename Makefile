@@ -6,6 +6,7 @@
 # make check-faults     faults during a run, each made for real: full disks, failing calls, signals, limits
 # make check-asan       the unit and recipe tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make check-tsan       the tests of the evaluator under ThreadSanitizer
+# make check-avx512     the AVX-512 kernels against the plain ones, on a CPU that Bochs emulates
 # make check-mutations  breaks lines one at a time, and looks whether the suite notices
 # make coverage         runs the suite and tells which share of the lines it reached
 # make lint             clang-tidy and cppcheck (tools/deps.sh --long installs them) over the sources
@@ -141,6 +142,10 @@ check-faults: all $(BUILD)/shim.so
 check-tsan:
 	$(MAKE) BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS="-O1 -g" suites SUITES="exec outbox random_programs"
 
+check-avx512: all $(BUILD)/tests
+	@sh tools/deps.sh --emulator
+	sh tests/avx512/check.sh $(BUILD)
+
 check-long:
 	@sh tools/deps.sh --long
 	$(MAKE) $(ASAN) CK_TIMEOUT_MULTIPLIER=10 check
@@ -244,4 +249,4 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tour tour-current check check-asan check-faults check-tsan check-mutations suites coverage lint check-long layers index index-current fuzz deps demo bench bench-methods bench-scaling bench-large install format clean
+.PHONY: all tour tour-current check check-asan check-faults check-tsan check-avx512 check-mutations suites coverage lint check-long layers index index-current fuzz deps demo bench bench-methods bench-scaling bench-large install format clean

@@ -4,6 +4,7 @@
 #include "tests.h"
 
 #include <float.h>
+#include <immintrin.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,6 +225,42 @@ START_TEST(floats_quantise_as_stored_and_loaded) {
 }
 END_TEST
 
+/* Bochs 2.7, the CPU of `make check-avx512`, has instructions that are wrong: of u32 and u64 in the
+ * upper half of their range the last bit is lost before they are rounded, to u64 such numbers
+ * become all ones, and what lies half way between two f16 is rounded up. What a CPU gets wrong by
+ * itself is left out, and a note says so. */
+__attribute__((target("avx512f"))) static bool converts_unsigned(void) {
+    volatile unsigned number = 0x80000081;
+    volatile double half = 0x1p63;
+    return _mm_cvtss_f32(_mm_cvtu32_ss(_mm_setzero_ps(), number)) == 0x1.000002p31f &&
+           _mm_cvttsd_u64(_mm_set_sd(half)) == UINT64_C(1) << 63;
+}
+
+__attribute__((target("f16c"))) static bool rounds_f16_to_even(void) {
+    volatile float half_way = 1 + 0x1p-11f;
+    return _cvtss_sh(half_way, _MM_FROUND_TO_NEAREST_INT) == 0x3c00;
+}
+
+static bool note_left_out(const char *what) {
+    static const char *told;
+    if (told != what)
+        printf("note: left out, for this CPU has it wrong: %s\n", what);
+    told = what;
+    return true;
+}
+
+static bool is_unsigned_left_out(const Kernels *kernels, DType dtype, double number) {
+    bool upper_half =
+        dtype == DTYPE_U32 ? number >= 0x1p31 : dtype == DTYPE_U64 && number >= 0x1p63;
+    return upper_half && text_equal(kernels->name, TEXT("avx512")) && !converts_unsigned() &&
+           note_left_out("the upper half of u32 and u64");
+}
+
+static bool is_half_way_left_out(const Kernels *kernels, DType dtype, int step) {
+    return step == 0 && dtype == DTYPE_F16 && kernels != plain_build() && !rounds_f16_to_even() &&
+           note_left_out("what lies half way between two f16");
+}
+
 /* Each build, between guard pages and at odd addresses, against the plain one element by element.
  */
 typedef struct Bench {
@@ -239,7 +276,10 @@ static void check_load(const Bench *bench, const Kernels *kernels, Compute compu
     bool finite = kernels->table[compute]->load[dtype](result, stored, n), all = true;
     for (size_t i = 0; i < n; i++) {
         plain_build()->table[compute]->load[dtype](expected, stored + i * size, 1);
-        HOLDS(reals_equal(compute, result + i * each, expected, 1));
+        CHECK(reals_equal(compute, result + i * each, expected, 1) ||
+                  is_unsigned_left_out(kernels, dtype, real_get(compute, expected, 0)),
+              "%s of %s: %a, not %a", dtype_info[dtype].name.data, kernels->name.data,
+              real_get(compute, result, i), real_get(compute, expected, 0));
         bool is_float = dtype_info[dtype].kind == KIND_FLOAT;
         uint64_t bits = 0;
         memcpy(&bits, stored + i * size, size);
@@ -262,7 +302,8 @@ static void check_strided(const Bench *bench, const Kernels *kernels, Compute co
     for (size_t i = 0; i < n; i++) {
         const unsigned char *at = first + (ptrdiff_t)i * stride * (ptrdiff_t)size;
         all &= plain_build()->table[compute]->load[dtype](expected, at, 1);
-        HOLDS(reals_equal(compute, result + i * each, expected, 1));
+        HOLDS(reals_equal(compute, result + i * each, expected, 1) ||
+              is_unsigned_left_out(kernels, dtype, real_get(compute, expected, 0)));
     }
     HOLDS(finite == all);
 }
@@ -276,14 +317,21 @@ static void check_stores(const Bench *bench, const Kernels *kernels, Compute com
     kernels->table[compute]->store[dtype](result, reals, n);
     for (size_t i = 0; i < n; i++) {
         uint64_t expected = store_one(plain_build(), compute, dtype, real_get(compute, reals, i));
-        HOLDS(memcmp(result + i * size, &expected, size) == 0);
+        CHECK(memcmp(result + i * size, &expected, size) == 0 ||
+                  (dtype == DTYPE_U64 &&
+                   is_unsigned_left_out(kernels, dtype, real_get(compute, reals, i))),
+              "%s of %s: %a", dtype_info[dtype].name.data, kernels->name.data,
+              real_get(compute, reals, i));
     }
     char *tile = guarded_at(&bench->result, n * each, at_end), expected[sizeof(double)];
     kernels->table[compute]->quantise[dtype](tile, reals, n);
     for (size_t i = 0; i < n; i++) {
         plain_build()->table[compute]->quantise[dtype](expected, reals + i * each, 1);
-        CHECK(reals_equal(compute, tile + i * each, expected, 1), "%s of %s: %a",
-              dtype_info[dtype].name.data, kernels->name.data, real_get(compute, reals, i));
+        CHECK(reals_equal(compute, tile + i * each, expected, 1) ||
+                  (dtype == DTYPE_U64 &&
+                   is_unsigned_left_out(kernels, dtype, real_get(compute, reals, i))),
+              "%s of %s: %a", dtype_info[dtype].name.data, kernels->name.data,
+              real_get(compute, reals, i));
     }
 }
 
@@ -324,6 +372,11 @@ START_TEST(conversions_agree) {
 }
 END_TEST
 
+/* The number itself, or its neighbour. */
+static float beside(float number, int step) {
+    return step == 0 ? number : nextafterf(number, step * INFINITY);
+}
+
 /* Runs of every bit pattern, and stores of every number and half way, in all builds. */
 START_TEST(small_floats_agree_exhaustively) {
     enum { ALL = 1 << 16 };
@@ -344,11 +397,11 @@ START_TEST(small_floats_agree_exhaustively) {
             HOLDS(memcmp(values, reference, ALL * sizeof *values) == 0);
             for (int step = -1; step <= 1; step++) {
                 for (size_t i = 0; i + 1 < ALL; i++)
-                    values[i] = nextafterf(reference[i] + (reference[i + 1] - reference[i]) / 2,
-                                           step * INFINITY);
+                    values[i] = beside(reference[i] + (reference[i + 1] - reference[i]) / 2, step);
                 table->store[dtypes[d]](stored, values, ALL);
                 plain->store[dtypes[d]](expected, values, ALL);
-                HOLDS(memcmp(stored, expected, ALL * sizeof *stored) == 0);
+                HOLDS(memcmp(stored, expected, ALL * sizeof *stored) == 0 ||
+                      is_half_way_left_out(builds[build], dtypes[d], step));
             }
         }
     free(patterns), free(stored), free(expected), free(values), free(reference);

@@ -1,9 +1,12 @@
 #!/bin/sh
 # Installs the Debian packages that building and testing need, or prints the line to type where it may not.
-# With --long also those of make check-long and make fuzz.
+# With --long also those of make check-long and make fuzz, with --emulator those of make check-avx512.
 set -eu
 packages="re2c lemon libxxhash-dev libjansson-dev libedit-dev libopenblas-dev liblapacke-dev libkissfft-dev check pkg-config strace e2fsprogs"
-[ "${1:-}" != --long ] || packages="$packages clang libclang-rt-dev clang-tidy cppcheck"
+case ${1:-} in
+--long) packages="$packages clang libclang-rt-dev clang-tidy cppcheck" ;;
+--emulator) packages="$packages bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso busybox-static cpio" ;;
+esac
 missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
