@@ -392,6 +392,8 @@ static const char *const identities[] = {
     "u = random([1000]); (u < 0) + (u >= 1) + (abs(mean(u) - 0.5) > 0.05)",
     "random(v, 7, 1) - random(v, 7, 1)",
     "(random(v, 7, 1) == random(v, 7, 2)) + (random(v, 7) == random(v, 8))",
+    "sort(reshape(torch_normal([8, 2], 3), [16])) - sort(reshape(torch_normal([4, 4], 3), [16]))",
+    "c = numpy_choice([3, 4], [0.5, 0.5], 4); sort(c[0]) - sort(numpy_choice([4], [0.5, 0.5], 4))",
     "x = torch_normal([1000], 3); (abs(mean(x)) > 0.1) + (abs(norm(x) ^ 2 / 1000 - 1) > 0.1)",
     "m = torch_bernoulli([full_like(v, 0.5), full_like(v, 0), full_like(v, 1)], 3); m[1] + 1 - "
     "m[2]",

@@ -377,9 +377,9 @@ static Status call_numpy_binomial(const Operands *operands) {
 static Status call_numpy_choice(const Operands *operands) {
     NumpyRandom random;
     numpy_random_init(&random, seed_parameter(operands));
-    size_t k = operands->call->n_parameters - 1;
+    size_t k = whole_parameter(operands, 1);
     double *cumulated = workspace_array(operands->workspace, double, k);
-    numpy_choice(&random, operands->call->parameters + 1, k, cumulated, output_data(operands, 0),
+    numpy_choice(&random, operands->call->parameters + 2, k, cumulated, output_data(operands, 0),
                  output_count(operands, 0), operands->compute);
     return STATUS_OK;
 }

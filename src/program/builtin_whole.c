@@ -361,13 +361,22 @@ static ValueId unstretched(const Program *program, ValueId id) {
     return program_value(program, operand)->shape == SHAPE_ID_SCALAR ? operand : id;
 }
 
+/* Draws of another shape are another call, even where they are as many: a part has one shape. */
+static uint32_t put_shape(double *parameters, uint32_t n, const Shape *shape) {
+    parameters[n++] = shape->rank;
+    for (uint32_t i = 0; i < shape->rank; i++)
+        parameters[n++] = (double)shape->dims[i];
+    return n;
+}
+
 Term builtin_torch_bernoulli(Call *call) {
     Lower *lower = call->lower;
     Term list = call->arguments[0];
     if (list.kind != TERM_LIST)
         return argument_wants(call, 0, "a list of tensors");
     ValueId *operands = arena_array(lower->arena, ValueId, list.n_items + 1);
-    double *parameters = arena_array(lower->arena, double, list.n_items + 2);
+    double *parameters =
+        arena_array(lower->arena, double, 2 + (size_t)list.n_items * (2 + SHAPE_LIMIT));
     Term *masks = arena_array(lower->arena, Term, list.n_items + 1);
     if (!argument_seed(call, 1, -0x1p63, &parameters[0]))
         return term_poison;
@@ -378,8 +387,11 @@ Term builtin_torch_bernoulli(Call *call) {
         operands[i] = unstretched(lower->program, term_value(lower, list.items[i]));
         parameters[2 + i] = (double)shape_count(term_dims(lower, list.items[i]));
     }
-    ValueId whole = program_whole(lower->program, WHOLE_TORCH_BERNOULLI, operands, list.n_items,
-                                  parameters, list.n_items + 2);
+    uint32_t n = 2 + list.n_items;
+    for (uint32_t i = 0; i < list.n_items; i++)
+        n = put_shape(parameters, n, term_dims(lower, list.items[i]));
+    ValueId whole =
+        program_whole(lower->program, WHOLE_TORCH_BERNOULLI, operands, list.n_items, parameters, n);
     for (uint32_t i = 0; i < list.n_items; i++)
         masks[i] = part_of(call, whole, i, *term_dims(lower, list.items[i]));
     return term_list(lower, masks, list.n_items);
@@ -387,11 +399,12 @@ Term builtin_torch_bernoulli(Call *call) {
 
 Term builtin_torch_normal(Call *call) {
     Shape shape;
-    double parameters[3] = {0, call->lower->compute == COMPUTE_F64};
+    double parameters[4 + SHAPE_LIMIT] = {0, call->lower->compute == COMPUTE_F64};
     if (!argument_shape(call, 0, &shape) || !argument_seed(call, 1, -0x1p63, &parameters[0]))
         return term_poison;
     parameters[2] = (double)shape_count(&shape);
-    return call_whole(call, WHOLE_TORCH_NORMAL, NULL, 0, shape, parameters, 3);
+    return call_whole(call, WHOLE_TORCH_NORMAL, NULL, 0, shape, parameters,
+                      put_shape(parameters, 3, &shape));
 }
 
 Term builtin_torch_permutation(Call *call) {
@@ -408,7 +421,7 @@ Term builtin_torch_permutation(Call *call) {
 Term builtin_numpy_binomial(Call *call) {
     Lower *lower = call->lower;
     Shape shape;
-    double parameters[4], n;
+    double parameters[5 + SHAPE_LIMIT], n;
     if (!argument_shape(call, 0, &shape) || !argument_number(call, 1, 1, &parameters[1]) ||
         !argument_seed(call, 2, 0, &parameters[0]) || !argument_number(call, 3, 1, &n))
         return term_poison;
@@ -418,7 +431,8 @@ Term builtin_numpy_binomial(Call *call) {
         return argument_wants(call, 3, "a number of masks from 0 to %d", MASKS_LIMIT);
     parameters[2] = n;
     parameters[3] = (double)shape_count(&shape);
-    ValueId whole = program_whole(lower->program, WHOLE_NUMPY_BINOMIAL, NULL, 0, parameters, 4);
+    ValueId whole = program_whole(lower->program, WHOLE_NUMPY_BINOMIAL, NULL, 0, parameters,
+                                  put_shape(parameters, 4, &shape));
     Term *masks = arena_array(lower->arena, Term, (uint32_t)n + 1);
     for (uint32_t i = 0; i < n; i++)
         masks[i] = part_of(call, whole, i, shape);
@@ -431,13 +445,15 @@ Term builtin_numpy_choice(Call *call) {
     Shape shape;
     if (list.kind != TERM_LIST || list.n_items == 0 || list.n_items > INDEX_LIMIT)
         return argument_wants(call, 1, "a list of probabilities");
-    double *parameters = arena_array(lower->arena, double, list.n_items + 1);
+    double *parameters = arena_array(lower->arena, double, list.n_items + 3 + SHAPE_LIMIT);
     if (!argument_shape(call, 0, &shape) || !argument_seed(call, 2, 0, &parameters[0]))
         return term_poison;
+    parameters[1] = list.n_items;
     for (uint32_t i = 0; i < list.n_items; i++) {
         if (list.items[i].kind != TERM_NUMBER || !(list.items[i].number >= 0))
             return argument_wants(call, 1, "probabilities: known numbers that are not negative,");
-        parameters[1 + i] = list.items[i].number;
+        parameters[2 + i] = list.items[i].number;
     }
-    return call_whole(call, WHOLE_NUMPY_CHOICE, NULL, 0, shape, parameters, list.n_items + 1);
+    return call_whole(call, WHOLE_NUMPY_CHOICE, NULL, 0, shape, parameters,
+                      put_shape(parameters, 2 + list.n_items, &shape));
 }

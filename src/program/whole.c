@@ -115,11 +115,11 @@ static uint64_t draws_scratch(WholeOp op, const Asked *asked) {
     case WHOLE_TORCH_PERMUTATION:
         return workspace_bytes((size_t)asked->parameters[1], sizeof(uint32_t));
     case WHOLE_TORCH_BERNOULLI:
-        return mask_bytes(asked, 2, asked->n_parameters);
+        return mask_bytes(asked, 2, 2 + asked->n_inputs);
     case WHOLE_NUMPY_BINOMIAL:
         return mask_bytes(asked, 3, 4);
     case WHOLE_NUMPY_CHOICE:
-        return workspace_bytes(asked->n_parameters, sizeof(double));
+        return workspace_bytes((size_t)asked->parameters[1], sizeof(double));
     default:
         return 0;
     }

@@ -26,7 +26,9 @@
  *     TORCH_NORMAL            numbers             seed, draws of f64, elements
  *     TORCH_PERMUTATION       indices             seed, elements
  *     NUMPY_BINOMIAL          masks               seed, keep, the number of masks, their elements
- *     NUMPY_CHOICE            indices             seed, the probability of each index
+ *     NUMPY_CHOICE            indices             seed, how many indices, the probability of each
+ *
+ * Draws have the shapes of what they make as further parameters: rank and dimensions of each.
  */
 #ifndef PROGRAM_WHOLE_H
 #define PROGRAM_WHOLE_H
