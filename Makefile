@@ -152,6 +152,7 @@ check-long:
 	$(MAKE) check-tsan
 	$(MAKE) check-faults FAULTS_EVERY=1
 	$(MAKE) check-mutations
+	$(MAKE) check-avx512
 	$(MAKE) lint coverage
 
 check-mutations:

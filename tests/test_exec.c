@@ -1404,11 +1404,7 @@ Suite *exec_suite(void) {
     tcase_add_loop_test(tests, loads_follow_their_strides, 0, 4 * N_LOADS);
     tcase_add_loop_test(tests, stores_follow_their_strides, 0, 2 * N_STORES);
     tcase_add_test(tests, copies_are_bytes);
-    tcase_add_loop_test(tests, selections_agree_with_sorting, 0, 2 * SPREAD_COUNT);
     tcase_add_test(tests, every_build_brackets_alike);
-    tcase_add_test(tests, misleading_samples_cost_sweeps_not_exactness);
-    tcase_add_test(tests, good_samples_take_one_sweep);
-    tcase_add_test(tests, nans_come_last);
     tcase_add_loop_test(tests, whole_primitives_work_on_buffers, 0, 2);
     tcase_add_test(tests, plans_of_many_tasks_need_no_order);
     tcase_add_test(tests, tasks_are_admitted_within_the_budget);
@@ -1419,5 +1415,12 @@ Suite *exec_suite(void) {
     tcase_add_test(tests, passes_print);
     tcase_add_test(tests, passes_print_what_is_no_tile);
     suite_add_tcase(suite, tests);
+    TCase *selections = tcase_create("selections");
+    tcase_set_timeout(selections, 60);
+    tcase_add_loop_test(selections, selections_agree_with_sorting, 0, 2 * SPREAD_COUNT);
+    tcase_add_test(selections, misleading_samples_cost_sweeps_not_exactness);
+    tcase_add_test(selections, good_samples_take_one_sweep);
+    tcase_add_test(selections, nans_come_last);
+    suite_add_tcase(suite, selections);
     return suite;
 }

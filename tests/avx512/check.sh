@@ -2,7 +2,7 @@
 # The AVX-512 build of the kernels, run by Bochs, which emulates a CPU that has what it needs: the suites that hold the builds
 # against one another, and merges by every method, whose bytes must be those of the plain C build.
 #
-#     check.sh BUILD [SUITE…]
+#     check.sh BUILD [SUITE[/CASE]…]
 #
 # A Linux kernel of Debian's boots from a CD that is made here; what stands in its memory is guest.sh, what that needs, and the
 # merges that this machine made. The guest speaks through its serial port. Prints what it said, and `N passed, 0 failed`.
@@ -13,7 +13,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
 shift
-suites=${*:-kernel kernel_convert kernel_functions kernel_product native random_programs exec whole_draws outbox}
+suites=${*:-kernel kernel_convert kernel_functions/values kernel_product native random_programs exec/exec whole_draws}
 limit=${LIMIT:-3600}
 make=$build/make-models
 work=$(mktemp -d "${TMPDIR:-/tmp}/mecha-avx512-XXXXXX")
@@ -73,13 +73,16 @@ said() { # PATTERN: a whole line of the guest's
 
 # ---- the guest ----
 
-# A kernel of Debian's that has what an emulator needs, and no modules are needed for; it stays with the build.
+# A kernel of Debian's that needs no modules here; it stays with the build.
 fetch_kernel() {
     [ -z "${KERNEL:-}" ] || { cp "$KERNEL" "$1"; return; }
     if [ ! -s "$build/avx512-vmlinuz" ]; then
         mkdir "$work/package"
         package=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image-/ { print $2; exit }')
-        (cd "$work/package" && apt-get -qq -o APT::Sandbox::User=root download "$package" && dpkg-deb -x ./*.deb .)
+        (cd "$work/package" && apt-get -qq -o APT::Sandbox::User=root download "$package" && dpkg-deb -x ./*.deb .) || {
+            echo "check: no Linux kernel can be fetched; KERNEL=FILE names one" >&2
+            return 1
+        }
         mv "$work/package"/boot/vmlinuz-* "$build/avx512-vmlinuz"
         rm -r "$work/package"
     fi

@@ -34,7 +34,11 @@ while read -r run; do
 done < /tmp/runs
 
 for suite in $(cat suites); do
-    if CK_RUN_SUITE=$suite build/tests > /tmp/log 2>&1; then
+    case $suite in
+    */*) export CK_RUN_CASE="${suite#*/}" ;;
+    *) unset CK_RUN_CASE ;;
+    esac
+    if CK_RUN_SUITE=${suite%/*} build/tests > /tmp/log 2>&1; then
         sed -n '/^note: /p' /tmp/log | sort -u
         echo "suite $suite: $(tail -n 1 /tmp/log)"
     else
