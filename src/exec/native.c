@@ -112,7 +112,8 @@ enum {
     N_VALUES = 13, /* vector registers 0 to 12 hold values, */
     SCRATCH = 13,  /* two are for the time of an operation, */
     SCRATCH_TOO = 14,
-    NOT_FINITE = 15,   /* and one has NaN in it once a leaf was not finite */
+    NOT_FINITE = 15, /* and one has NaN in it once a leaf was not finite */
+    N_POINTERS = X86_R11 - X86_R9 + 1,
     UNIFORM = 1u << 31 /* marks a uniform slot where registers are numbered */
 };
 
@@ -131,6 +132,8 @@ typedef struct Generator {
     uint32_t at, end; /* the instruction at hand, and the end of the stretch */
     size_t register_bytes;
     Held held[N_VALUES];
+    uint32_t pointed[N_POINTERS]; /* accesses whose places are in registers from R9 on */
+    uint32_t n_pointed;
 } Generator;
 
 /* The next instruction of the stretch that uses what is called NAME now. */
@@ -414,10 +417,37 @@ static void emit_map(Generator *generator, const TileInstr *instr) {
     define(generator, dst, instr->dst);
 }
 
-/* rax = where the elements of the access are */
+static void load_place(Generator *generator, uint8_t to, uint32_t access) {
+    x86_load_pointer(&generator->assembler, to, X86_RDI, (int32_t)(access * sizeof(void *)));
+}
+
+static uint32_t find_pointed(const Generator *generator, uint32_t access) {
+    uint32_t i = 0;
+    while (i < generator->n_pointed && generator->pointed[i] != access)
+        i++;
+    return i;
+}
+
+/* The places of the first few accesses of the stretch stay in registers. */
+static void load_places(Generator *generator, uint32_t begin) {
+    generator->n_pointed = 0;
+    for (uint32_t i = begin; i < generator->end && generator->n_pointed < N_POINTERS; i++) {
+        const TileInstr *instr = &generator->code[i];
+        bool accesses = instr->op == TILE_LOAD || instr->op == TILE_STORE;
+        if (!accesses || find_pointed(generator, instr->index) < generator->n_pointed)
+            continue;
+        load_place(generator, (uint8_t)(X86_R9 + generator->n_pointed), instr->index);
+        generator->pointed[generator->n_pointed++] = instr->index;
+    }
+}
+
+/* Where the elements of the access are. */
 static X86Operand place(Generator *generator, uint32_t access, uint8_t size) {
-    x86_load_pointer(&generator->assembler, X86_RDI, (int32_t)(access * sizeof(void *)));
-    return (X86Operand){.place = X86_INDEXED, .base = X86_RAX, .scale = size};
+    uint32_t i = find_pointed(generator, access);
+    uint8_t base = i < generator->n_pointed ? (uint8_t)(X86_R9 + i) : X86_RAX;
+    if (base == X86_RAX)
+        load_place(generator, X86_RAX, access);
+    return (X86Operand){.place = X86_INDEXED, .base = base, .scale = size};
 }
 
 static uint8_t stored_size(DType dtype) {
@@ -492,6 +522,7 @@ static void emit_stretch(Generator *generator, uint32_t begin, uint32_t end) {
     Assembler *assembler = &generator->assembler;
     memset(generator->held, 0, sizeof generator->held);
     generator->end = end;
+    load_places(generator, begin);
     emit(generator, X86_XORPS, NOT_FINITE, NOT_FINITE, x86_vector(NOT_FINITE));
     x86_loop_begin(assembler);
     size_t start = assembler->bytes.count;

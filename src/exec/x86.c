@@ -91,10 +91,10 @@ void x86_emit_byte(Assembler *assembler, X86Op op, uint8_t dst, uint8_t a, X86Op
     put(assembler, immediate);
 }
 
-void x86_load_pointer(Assembler *assembler, uint8_t base, int32_t offset) {
-    PUT(assembler, "\x48\x8b"); /* mov rax, [base + offset] */
-    put_operand(assembler, X86_RAX, (X86Operand){.place = X86_AT, .base = base, .offset = offset},
-                0);
+void x86_load_pointer(Assembler *assembler, uint8_t dst, uint8_t base, int32_t offset) {
+    put(assembler, dst < 8 ? 0x48 : 0x4c); /* mov dst, [base + offset] */
+    put(assembler, 0x8b);
+    put_operand(assembler, dst, (X86Operand){.place = X86_AT, .base = base, .offset = offset}, 0);
 }
 
 void x86_loop_begin(Assembler *assembler) {

@@ -12,7 +12,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { X86_RAX = 0, X86_RCX = 1, X86_RDX = 2, X86_RSI = 6, X86_RDI = 7, X86_R8 = 8 };
+enum {
+    X86_RAX = 0,
+    X86_RCX = 1,
+    X86_RDX = 2,
+    X86_RSI = 6,
+    X86_RDI = 7,
+    X86_R8 = 8,
+    X86_R9 = 9, /* up to R11 a function may use them as it likes */
+    X86_R11 = 11
+};
 
 /* Where the last operand of an instruction is. */
 typedef enum X86Place {
@@ -98,8 +107,8 @@ void x86_emit_byte(Assembler *assembler, X86Op op, uint8_t dst, uint8_t a, X86Op
 X86Operand x86_vector(uint8_t vector);
 X86Operand x86_constant(uint32_t bits);
 
-/* rax = the pointer at base + offset */
-void x86_load_pointer(Assembler *assembler, uint8_t base, int32_t offset);
+/* dst = the pointer at base + offset */
+void x86_load_pointer(Assembler *assembler, uint8_t dst, uint8_t base, int32_t offset);
 /* r8 = 0 */
 void x86_loop_begin(Assembler *assembler);
 /* r8 += step; on from START while r8 < rcx */
