@@ -120,6 +120,7 @@ enum {
 typedef struct Held {
     bool used;
     bool pinned;   /* by the instruction at hand */
+    bool lasting;  /* in every turn of the loop */
     bool unsaved;  /* not in the tile's register */
     uint32_t name; /* the tile register, or UNIFORM and the slot */
 } Held;
@@ -244,7 +245,7 @@ static void release(Generator *generator) {
     for (uint32_t i = 0; i < N_VALUES; i++) {
         Held *held = &generator->held[i];
         held->pinned = false;
-        held->used = held->used && next_use(generator, held->name) != NEVER;
+        held->used = held->lasting || (held->used && next_use(generator, held->name) != NEVER);
     }
 }
 
@@ -441,6 +442,42 @@ static void load_places(Generator *generator, uint32_t begin) {
     }
 }
 
+/* Notes the name among those that are there; false where there is no room for it. */
+static bool note_name(uint32_t names[N_VALUES], uint32_t *n, uint32_t name) {
+    for (uint32_t i = 0; i < *n; i++)
+        if (names[i] == name)
+            return true;
+    if (*n == N_VALUES)
+        return false;
+    names[(*n)++] = name;
+    return true;
+}
+
+/* What the stretch names, if there is a register for each. */
+static bool find_names(const Generator *generator, uint32_t begin, uint32_t names[N_VALUES],
+                       uint32_t *n) {
+    *n = 0;
+    for (uint32_t i = begin; i < generator->end; i++) {
+        const TileInstr *instr = &generator->code[i];
+        for (uint32_t j = 0; j < count_sources(generator->pass, instr); j++)
+            if (!note_name(names, n, source_name(instr, j)))
+                return false;
+        if (instr->op != TILE_STORE && !note_name(names, n, instr->dst))
+            return false;
+    }
+    /* An operation has its result beside what it replaces. */
+    return *n < N_VALUES;
+}
+
+/* Where nothing ever makes room for something else, uniform values stay in registers. */
+static void load_uniforms(Generator *generator, uint32_t begin) {
+    uint32_t names[N_VALUES], n;
+    bool fits = find_names(generator, begin, names, &n);
+    for (uint32_t i = 0; fits && i < n; i++)
+        if (names[i] >= UNIFORM)
+            generator->held[find(generator, names[i])].lasting = true;
+}
+
 /* Where the elements of the access are. */
 static X86Operand place(Generator *generator, uint32_t access, uint8_t size) {
     uint32_t i = find_pointed(generator, access);
@@ -523,6 +560,7 @@ static void emit_stretch(Generator *generator, uint32_t begin, uint32_t end) {
     memset(generator->held, 0, sizeof generator->held);
     generator->end = end;
     load_places(generator, begin);
+    load_uniforms(generator, begin);
     emit(generator, X86_XORPS, NOT_FINITE, NOT_FINITE, x86_vector(NOT_FINITE));
     x86_loop_begin(assembler);
     size_t start = assembler->bytes.count;
