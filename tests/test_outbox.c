@@ -84,32 +84,6 @@ START_TEST(what_waits_is_written_in_the_end) {
 }
 END_TEST
 
-/* As a copy of an input's bytes. */
-START_TEST(bytes_elsewhere_take_no_room) {
-    Scene scene;
-    scene_open(&scene);
-    unsigned char *parts = memory_grow(NULL, PARTS * PART);
-    for (unsigned i = 0; i < PARTS; i++)
-        memset(parts + i * PART, (int)i + 1, PART);
-    unsigned most = 0;
-    for (int n = 0; n < TRIES && most < OUTBOX_LIMIT; n++)
-        for (unsigned i = 0; i < PARTS; i++) {
-            outbox_send(&scene.outbox,
-                        &(Block){&scene.output, &scene.tensors[1],
-                                 scene.tensors[1].offset + i * PART, PART, parts + i * PART});
-            most = scene.outbox.n_waiting > most ? scene.outbox.n_waiting : most;
-            ck_assert_uint_eq(scene.outbox.used, 0);
-        }
-    ck_assert_uint_eq(most, OUTBOX_LIMIT);
-    outbox_flush(&scene.outbox);
-    check_parts(&scene);
-    atomic_store(&scene.stop, true);
-    pthread_join(scene.other, NULL);
-    free(parts);
-    scene_close(&scene);
-}
-END_TEST
-
 START_TEST(nothing_waits_where_it_is_looked_for) {
     Scene scene;
     scene_open(&scene);
@@ -130,7 +104,6 @@ Suite *outbox_suite(void) {
     TCase *tests = tcase_create("outbox");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, what_waits_is_written_in_the_end);
-    tcase_add_test(tests, bytes_elsewhere_take_no_room);
     tcase_add_test(tests, nothing_waits_where_it_is_looked_for);
     suite_add_tcase(suite, tests);
     return suite;

@@ -438,7 +438,7 @@ static EvaluateStatus run_copy(Job *job, Machine *machine, uint64_t chunk) {
     block.begin = block.tensor->offset + pass->copy_to + begin;
     block.size = size;
     block.bytes = (unsigned char *)(uintptr_t)data;
-    outbox_send(&machine->outbox, &block);
+    outbox_write(&machine->outbox, &block);
     machine->bytes_read += size;
     return machine->outbox.failed ? EVALUATE_WRITE_FAILED : EVALUATE_DONE;
 }

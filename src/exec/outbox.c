@@ -48,17 +48,10 @@ unsigned char *outbox_room(Outbox *outbox, size_t least, size_t *size) {
     return outbox->memory + outbox->used;
 }
 
-static bool is_in_room(const Outbox *outbox, const Block *block) {
-    uintptr_t at = (uintptr_t)block->bytes, room = (uintptr_t)outbox->memory;
-    return at >= room && at - room < outbox->size;
-}
-
 static void keep(Outbox *outbox, const Block *block) {
-    if (is_in_room(outbox, block)) {
-        size_t end = (size_t)(block->bytes - outbox->memory) + block->size;
-        end = (end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-        outbox->used = end > outbox->used ? end : outbox->used;
-    }
+    size_t end = (size_t)(block->bytes - outbox->memory) + block->size;
+    end = (end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    outbox->used = end > outbox->used ? end : outbox->used;
     outbox->waiting[outbox->n_waiting++] = *block;
 }
 

@@ -37,8 +37,7 @@ typedef struct Outbox {
  * waits. */
 unsigned char *outbox_room(Outbox *outbox, size_t least, size_t *size);
 
-/* Writes a block, which may wait: its bytes are in the outbox's room, or stay as they are until it
- * is flushed. */
+/* Writes a block, which may wait if its bytes are in the outbox's room. */
 void outbox_send(Outbox *outbox, const Block *block);
 /* Writes it at once. */
 void outbox_write(Outbox *outbox, const Block *block);
