@@ -303,6 +303,8 @@ static void tell_buffers(const Telling *telling, uint32_t pass, Builder *out) {
             continue;
         if (list->buffers[b].origin > 0)
             add_term(telling->engine, list->buffers[b].origin - 1, &words);
+        else
+            builder_add(&words, TEXT("what it reads"));
         builder_format(&words, " until pass %u: ", list->buffers[b].last_pass + 1);
         add_reason(list, b, &words);
         tally_add(&telling->engine->arena, &tally, &words);
