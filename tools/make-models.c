@@ -1089,8 +1089,10 @@ int main(int argc, char **argv) {
         build_average(&entries);
     if (settings.only)
         keep_only(&entries, text_from(settings.only));
-    bool good = true;
-    if (settings.list)
+    bool good = entries.list.count > 0;
+    if (!good)
+        fprintf(stderr, "make-models: no key matches '%s'\n", settings.only);
+    else if (settings.list)
         print_list(&entries);
     else
         good = write_model(&settings, &entries);
