@@ -157,15 +157,16 @@ START_TEST(operations_have_the_bits_of_the_kernels) {
 END_TEST
 
 /* Any of the first 16 operations but those that take long, or a choice. */
-static TileInstr random_instr(uint64_t *state) {
+/* Of so many registers. */
+static TileInstr random_instr(uint64_t *state, uint32_t registers) {
     static const OpCode ops[] = {OP_ADD,      OP_SUB,  OP_MUL,  OP_DIV,   OP_MIN,
                                  OP_SIGN,     OP_ABS,  OP_LERP, OP_WHERE, OP_ADDMUL,
                                  OP_DISTANCE, OP_SQRT, OP_EXP,  OP_EQ};
     uint64_t random = test_random(state);
     unsigned kind = random % 12;
-    TileInstr instr = {.dst = (uint32_t)(random >> 8) % REGISTERS};
+    TileInstr instr = {.dst = (uint32_t)(random >> 8) % registers};
     for (unsigned i = 0; i < 3; i++)
-        instr.src[i] = (uint32_t)(random >> (16 + 8 * i)) % REGISTERS;
+        instr.src[i] = (uint32_t)(random >> (16 + 8 * i)) % registers;
     if (kind == 0)
         instr.op = TILE_LOAD, instr.index = (uint32_t)(random >> 40) % 3;
     else if (kind == 1)
@@ -179,7 +180,8 @@ static TileInstr random_instr(uint64_t *state) {
     return instr;
 }
 
-/* More registers than the CPU has, and stretches with something between them. */
+/* Fewer registers than the CPU has, just as many, and more; and stretches with something between
+ * them. */
 START_TEST(long_code_has_the_bits_of_the_kernels) {
     static Bench bench;
     if (!has_native())
@@ -187,11 +189,13 @@ START_TEST(long_code_has_the_bits_of_the_kernels) {
     for (uint64_t seed = 1; seed <= 2000; seed++) {
         uint64_t state = seed;
         bench_init(&bench, &state);
+        uint32_t registers = 4 + (uint32_t)(seed % (REGISTERS - 3));
         uint32_t n = 5 + (uint32_t)(test_random(&state) % (CODE - 10));
         for (uint32_t i = 0; i < n; i++)
-            bench.code[i] = random_instr(&state);
+            bench.code[i] = random_instr(&state, registers);
         for (uint32_t i = 0; i < 3; i++)
-            bench.code[n++] = (TileInstr){.op = TILE_STORE, .src = {i * 7}, .index = 3 + i};
+            bench.code[n++] =
+                (TileInstr){.op = TILE_STORE, .src = {i * 7 % registers}, .index = 3 + i};
         check_code(&bench, n, seed);
     }
 }
