@@ -81,9 +81,15 @@ $(TOOL_NAMES): $(BUILD)/%: $(BUILD)/obj/tools/%.o $(LIB_OBJECTS)
 # Kernels are the only files with flags of their own: the same loops for several instruction sets.
 # (The parameter leaves the last few elements to scalar code: it takes a third off the time to compile.)
 KERNEL_FLAGS := -O3 -fno-trapping-math --param vect-epilogues-nomask=0
-$(BUILD)/obj/src/kernel/base.o:   FLAGS += $(KERNEL_FLAGS)
-$(BUILD)/obj/src/kernel/avx2.o:   FLAGS += $(KERNEL_FLAGS) -mavx2 -mfma -mf16c
-$(BUILD)/obj/src/kernel/avx512.o: FLAGS += $(KERNEL_FLAGS) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mf16c -mprefer-vector-width=512
+HASH_FLAGS   := -O3 -fschedule-insns -fsched-pressure
+AVX2         := -mavx2 -mfma -mf16c
+AVX512       := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mf16c -mprefer-vector-width=512
+$(BUILD)/obj/src/kernel/base.o:        FLAGS += $(KERNEL_FLAGS)
+$(BUILD)/obj/src/kernel/avx2.o:        FLAGS += $(KERNEL_FLAGS) $(AVX2)
+$(BUILD)/obj/src/kernel/avx512.o:      FLAGS += $(KERNEL_FLAGS) $(AVX512)
+$(BUILD)/obj/src/kernel/hash_base.o:   FLAGS += $(HASH_FLAGS)
+$(BUILD)/obj/src/kernel/hash_avx2.o:   FLAGS += $(HASH_FLAGS) $(AVX2)
+$(BUILD)/obj/src/kernel/hash_avx512.o: FLAGS += $(HASH_FLAGS) $(AVX512)
 
 # Nor is what generators write held to warnings about style.
 $(BUILD)/obj/gen/%.o: FLAGS += -Wno-unused-parameter -Wno-unused-variable -Wno-sign-compare -Wno-shadow
@@ -169,7 +175,7 @@ coverage:
 	MECHA=build/coverage/mecha BUILD=build/coverage CK_TIMEOUT_MULTIPLIER=4 build/coverage/tests
 	@sh tools/coverage.sh build/coverage
 
-LINTED := $(filter-out src/kernel/avx%,$(SOURCES) $(CLI))
+LINTED := $(filter-out src/kernel/avx% src/kernel/hash_avx%,$(SOURCES) $(CLI))
 
 lint: all
 	printf '%s\n' $(LINTED) | xargs -P $$(nproc) -n 4 sh -c \
@@ -204,7 +210,7 @@ demo: deps
 # What is unlike all before joins build/fuzz/NAME; a text that fails is left as build/fuzz/NAME-crash-….
 SECONDS      ?= 60
 FUZZ_TARGETS := recipe instructions format header model index pipeline
-FUZZ_BUILD   := BUILD=build/clang CC=clang CFLAGS="-O1 -g" KERNEL_FLAGS="-O1 -fno-trapping-math" \
+FUZZ_BUILD   := BUILD=build/clang CC=clang CFLAGS="-O1 -g" KERNEL_FLAGS="-O1 -fno-trapping-math" HASH_FLAGS=-O1 \
                 SANITIZE="-w -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all"
 FUZZ_OBJECTS := $(call objects,tests/fuzz/syntax.c tests/fuzz/files.c) $(LIB_OBJECTS)
 FUZZ_SEEDS   := tests/recipes docs/examples stdlib tests/golden/cases

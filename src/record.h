@@ -2,12 +2,12 @@
  * what they held. Its metadata get an entry of fixed width before the run, which is filled in at
  * the end:
  *
- *     {"block": 16384, "inputs": [{"path": "a.safetensors", "tensors": 6, "read": "f4", "content":
- * "…"}]}
+ *     {"block": 8192, "inputs": [{"path": "a.safetensors", "tensors": 6, "read": "f4",
+ *                                 "content": "…"}]}
  *
  * `path` is as the recipe has it. Of the tensors in the order of their names (bytewise), `read` has
  * a bit each, the first one highest, in hexadecimal digits; `content` is that of those read, as in
- * tensor/content.h. */
+ * exec/content.h. */
 #ifndef RECORD_H
 #define RECORD_H
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 Guarded guarded_open(size_t size) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -607,6 +608,29 @@ START_TEST(pairs_are_compared) {
 }
 END_TEST
 
+/* Up to the last byte of a page, behind which none can be read, so at every alignment. */
+START_TEST(hashes_are_those_of_the_library) {
+    enum { BYTES = 20000 };
+    const Kernels *const *builds;
+    size_t count = kernels_available(&builds);
+    Guarded guarded = guarded_open(BYTES);
+    uint64_t state = 5;
+    for (size_t i = 0; i < guarded.size; i++)
+        guarded.pages[i] = (unsigned char)test_random(&state);
+    for (size_t n = 0; n <= BYTES; n += n < 1200 ? 1 : 1021) {
+        const void *data = guarded_at(&guarded, n, true);
+        XXH128_hash_t expected = XXH3_128bits(data, n);
+        for (size_t build = 0; build < count; build++) {
+            uint64_t hash[2];
+            builds[build]->hash(hash, data, n);
+            ck_assert_uint_eq(hash[0], expected.low64);
+            ck_assert_uint_eq(hash[1], expected.high64);
+        }
+    }
+    guarded_close(&guarded);
+}
+END_TEST
+
 Suite *kernel_suite(void) {
     Suite *suite = suite_create("kernel");
     TCase *tests = tcase_create("kernel");
@@ -628,6 +652,7 @@ Suite *kernel_suite(void) {
     tcase_add_loop_test(tests, masks_are_read_from_any_element, 0, 2);
     tcase_add_test(tests, builds_draw_alike);
     tcase_add_loop_test(tests, pairs_are_compared, 0, 2);
+    tcase_add_test(tests, hashes_are_those_of_the_library);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -23,6 +23,7 @@ typedef struct Given {
 
 struct InputContent {
     Arena *arena;
+    HashLoop *hash;
     Part *parts; /* in the order of the models */
     uint32_t n_parts;
     Part **sorted; /* by the address of their tensors */
@@ -39,6 +40,7 @@ static int by_address(const void *a, const void *b) {
 InputContent *input_content_new(Arena *arena, const Model *const *models, uint32_t n_models) {
     InputContent *content = arena_new(arena, InputContent);
     content->arena = arena;
+    content->hash = kernels_best()->hash;
     content->n_parts = n_models;
     content->parts = arena_array(arena, Part, n_models + 1);
     content->sorted = arena_array(arena, Part *, n_models + 1);
@@ -142,9 +144,9 @@ void input_content_take(const InputContent *content, Content *sums, uint32_t tas
         }
         Content *sum = &sums[given->part];
         if (begin == 0)
-            content_add_name(sum, given->tensor);
+            content_add_name(sum, content->hash, given->tensor);
         if (from < to)
-            content_add_blocks(sum, given->tensor, given->name, from, to);
+            content_add_blocks(sum, content->hash, given->tensor, given->name, from, to);
     }
 }
 

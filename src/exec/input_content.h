@@ -1,12 +1,12 @@
-/* The content (tensor/content.h) of what a run reads, taken while it is read: each tensor belongs
+/* The content (exec/content.h) of what a run reads, taken while it is read: each tensor belongs
  * to the first task that has it as a leaf, and whose first sweep takes some blocks of it right
- * behind every few tiles, while these are in the cache. Each thread sums by itself what it takes.
+ * behind each tile, while they are in the cache. Each thread sums by itself what it takes.
  * What no task takes, since an earlier run finished its keys, is read at the end. */
 #ifndef EXEC_INPUT_CONTENT_H
 #define EXEC_INPUT_CONTENT_H
 
+#include "exec/content.h"
 #include "exec/plan.h"
-#include "tensor/content.h"
 
 typedef struct InputContent InputContent;
 

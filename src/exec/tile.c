@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { CONTENT_TILES = 2 };
-
 size_t compute_size(Compute compute) {
     return compute == COMPUTE_F64 ? sizeof(double) : sizeof(float);
 }
@@ -169,22 +167,16 @@ static void selections_end(const Work *work) {
         selector_add(&work->frame->selectors[i], &work->counts[i]);
 }
 
+/* The content of what is read is taken right behind each tile, from the cache. */
 static void run_range(Work *work, TileCode code, uint64_t begin, uint64_t end) {
-    uint64_t step = work->frame->cut.tile_units;
-    for (uint64_t unit = begin; unit < end; unit += step)
-        run_tile(work, code, unit, end - unit < step ? end : unit + step);
-}
-
-/* The content of what is read is taken right behind the tiles, from the cache: a block or two of
- * each leaf at a time. */
-static void run_range_with_content(Work *work, TileCode code, uint64_t begin, uint64_t end) {
     const Frame *frame = work->frame;
-    uint64_t step = CONTENT_TILES * frame->cut.tile_units;
+    uint64_t step = frame->cut.tile_units;
     for (uint64_t unit = begin; unit < end; unit += step) {
         uint64_t next = end - unit < step ? end : unit + step;
-        run_range(work, code, unit, next);
-        input_content_take(frame->content, work->machine->contents, frame->number, unit, next,
-                           frame->cut.units);
+        run_tile(work, code, unit, next);
+        if (frame->content != NULL)
+            input_content_take(frame->content, work->machine->contents, frame->number, unit, next,
+                               frame->cut.units);
     }
 }
 
@@ -197,7 +189,7 @@ bool tile_run(Machine *machine, const Frame *frame, TileCode code, uint64_t chun
     end = end < frame->cut.units ? end : frame->cut.units;
     if (frame->pass->order != ORDER_COLUMNS)
         work.end = end * unit_elements(frame->pass, &frame->cut);
-    (frame->content != NULL ? run_range_with_content : run_range)(&work, code, begin, end);
+    run_range(&work, code, begin, end);
     selections_end(&work);
     block_send_all(&work);
     return !machine->outbox.failed;

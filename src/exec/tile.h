@@ -6,11 +6,11 @@
 #ifndef EXEC_TILE_H
 #define EXEC_TILE_H
 
+#include "exec/content.h"
 #include "exec/native.h"
 #include "exec/outbox.h"
 #include "exec/plan.h"
 #include "exec/select.h"
-#include "tensor/content.h"
 
 #include <stdatomic.h>
 

@@ -1,5 +1,6 @@
-/* One build of all loops, under the name KERNELS, for the instruction set that the compiler was
- * given; base.c, avx2.c and avx512.c are this file with flags of their own (Makefile). */
+/* One build of all loops, under the name KERNELS, with HASH for its hash, for the instruction set
+ * that the compiler was given; base.c, avx2.c and avx512.c are this file with flags of their own
+ * (Makefile). */
 #include "kernel/fold.h"
 #include "kernel/functions.h"
 #include "kernel/kernel.h"
@@ -24,6 +25,7 @@ STORED_TYPES(FINITE)
 #undef FINITE
 
 #define FINITE(id, type, mark, sign) [DTYPE_##id] = finite_##id,
+extern HashLoop HASH; /* kernel/hash.h */
 extern const Kernels KERNELS;
 const Kernels KERNELS = {
     .name = {KERNELS_NAME, sizeof KERNELS_NAME - 1},
@@ -31,6 +33,7 @@ const Kernels KERNELS = {
     .finite = {STORED_TYPES(FINITE)},
     .twist = twist,
     .mask_below = mask_below,
+    .hash = HASH,
 #if defined __x86_64__ && defined __AVX2__ && defined __F16C__
     .native = true,
 #endif

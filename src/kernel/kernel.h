@@ -152,6 +152,9 @@ typedef struct Comparison {
 /* Adds N pairs, at most 2^30. */
 typedef void CompareLoop(Comparison *sums, const void *a, const void *b, size_t n);
 
+/* XXH3-128 of SIZE bytes, as in libxxhash: the low and the high half. */
+typedef void HashLoop(uint64_t hash[2], const void *data, size_t size);
+
 typedef struct KernelTable {
     MapLoop *map[OP_COUNT][8]; /* by uniform mask; NULL where the mask does not fit the arity, or is
                                   all of it */
@@ -183,6 +186,7 @@ typedef struct Kernels {
     void (*twist)(uint32_t *words, uint32_t *draws);
     /* One block of a mask: 1 where the lower 24 bits of a draw are below LIMIT, at most 2^24. */
     void (*mask_below)(uint32_t *mask, const uint32_t *draws, uint32_t limit);
+    HashLoop *hash;
     bool native; /* the CPU has what exec/native.h needs */
 } Kernels;
 

@@ -7,12 +7,13 @@
  * of its name, a NUL, and its dtype and shape in words ("F16 [320, 4]"). The content of a set of
  * tensors is the sum of all these, low and high half each modulo 2^64: so blocks may be hashed in
  * any order, by any thread, and nothing need be kept. */
-#ifndef TENSOR_CONTENT_H
-#define TENSOR_CONTENT_H
+#ifndef EXEC_CONTENT_H
+#define EXEC_CONTENT_H
 
+#include "kernel/kernel.h"
 #include "tensor/reader.h"
 
-enum { CONTENT_BLOCK = 1 << 14, CONTENT_DIGITS = 32 };
+enum { CONTENT_BLOCK = 1 << 13, CONTENT_DIGITS = 32 };
 
 typedef struct Content {
     uint64_t low, high;
@@ -25,11 +26,12 @@ static inline void content_add(Content *sum, Content part) {
 
 uint64_t content_blocks(const Tensor *tensor);
 uint64_t content_name(const Tensor *tensor); /* N */
-/* Adds blocks BEGIN to END, without the tensor itself, whose content_name is NAME. */
-void content_add_blocks(Content *sum, const Tensor *tensor, uint64_t name, uint64_t begin,
-                        uint64_t end);
+/* Adds blocks BEGIN to END, without the tensor itself, whose content_name is NAME. HASH is that of
+ * a build of the kernels; all give the same. */
+void content_add_blocks(Content *sum, HashLoop *hash, const Tensor *tensor, uint64_t name,
+                        uint64_t begin, uint64_t end);
 /* Adds the tensor itself, without its blocks. */
-void content_add_name(Content *sum, const Tensor *tensor);
+void content_add_name(Content *sum, HashLoop *hash, const Tensor *tensor);
 
 /* All of some tensors, read by several threads. Stops where *INTERRUPTED (which may be NULL)
  * becomes non-zero; the sum is worthless then. */

@@ -1,4 +1,4 @@
-#include "tensor/content.h"
+#include "exec/content.h"
 
 #include "base/arena.h"
 
@@ -6,41 +6,38 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <xxhash.h>
-#ifdef __x86_64__
-#include <xxh_x86dispatch.h> /* the same hash by the widest instructions that the CPU has */
-#endif
 
 uint64_t content_blocks(const Tensor *tensor) {
     return (tensor->bytes + CONTENT_BLOCK - 1) / CONTENT_BLOCK;
-}
-
-static void add_hash(Content *sum, XXH128_hash_t hash) {
-    sum->low += hash.low64;
-    sum->high += hash.high64;
 }
 
 uint64_t content_name(const Tensor *tensor) {
     return XXH3_64bits(tensor->name.data, tensor->name.size);
 }
 
-void content_add_blocks(Content *sum, const Tensor *tensor, uint64_t name, uint64_t begin,
-                        uint64_t end) {
+static void add_hash(Content *sum, HashLoop *hash, const void *data, size_t size) {
+    uint64_t halves[2];
+    hash(halves, data, size);
+    content_add(sum, (Content){halves[0], halves[1]});
+}
+
+void content_add_blocks(Content *sum, HashLoop *hash, const Tensor *tensor, uint64_t name,
+                        uint64_t begin, uint64_t end) {
     for (uint64_t i = begin; i < end; i++) {
         uint64_t at = i * CONTENT_BLOCK, left = tensor->bytes - at;
-        XXH128_hash_t hash =
-            XXH3_128bits(tensor->data + at, left < CONTENT_BLOCK ? left : CONTENT_BLOCK);
-        const uint64_t numbers[4] = {hash.low64, hash.high64, name, i};
-        add_hash(sum, XXH3_128bits(numbers, sizeof numbers));
+        uint64_t numbers[4] = {0, 0, name, i};
+        hash(numbers, tensor->data + at, left < CONTENT_BLOCK ? left : CONTENT_BLOCK);
+        add_hash(sum, hash, numbers, sizeof numbers);
     }
 }
 
-void content_add_name(Content *sum, const Tensor *tensor) {
+void content_add_name(Content *sum, HashLoop *hash, const Tensor *tensor) {
     Builder words = {0};
     builder_add(&words, tensor->name);
     builder_char(&words, '\0');
     builder_format(&words, "%.*s ", TEXT_ARG(dtype_info[tensor->dtype].file_name));
     shape_print(&words, &tensor->shape);
-    add_hash(sum, XXH3_128bits(words.data, words.size));
+    add_hash(sum, hash, words.data, words.size);
     builder_free(&words);
 }
 
@@ -62,13 +59,14 @@ static bool is_interrupted(const Reading *reading) {
 
 static void *read_some(void *context) {
     Reading *reading = context;
+    HashLoop *hash = kernels_best()->hash;
     Content sum = {0, 0};
     for (size_t i;
          !is_interrupted(reading) && (i = atomic_fetch_add(&reading->next, 1)) < reading->count;) {
         const Tensor *tensor = reading->tensors[i];
         model_will_need(tensor, 0, tensor->bytes);
-        content_add_name(&sum, tensor);
-        content_add_blocks(&sum, tensor, content_name(tensor), 0, content_blocks(tensor));
+        content_add_name(&sum, hash, tensor);
+        content_add_blocks(&sum, hash, tensor, content_name(tensor), 0, content_blocks(tensor));
         model_done_with(tensor, 0, tensor->bytes);
     }
     pthread_mutex_lock(&reading->lock);

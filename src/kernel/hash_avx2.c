@@ -1,0 +1,2 @@
+#define HASH hash_avx2
+#include "kernel/hash.h"

@@ -1,0 +1,2 @@
+#define HASH hash_avx512
+#include "kernel/hash.h"

@@ -1,0 +1,2 @@
+#define HASH hash_base
+#include "kernel/hash.h"
