@@ -41,8 +41,8 @@ int command_graph(Arguments *arguments);
 int command_diff(Arguments *arguments);
 int command_repl(Arguments *arguments);
 
-/* Writes the picture of a graph in the DOT language: as it is, or drawn by Graphviz where the name of
- * the file asks for SVG, PNG or PDF. */
+/* Writes the picture of a graph in the DOT language: as it is, or drawn by Graphviz where the name
+ * of the file asks for SVG, PNG or PDF. */
 bool draw_graph(const char *path, Text graph);
 
 /* `mecha PLAN --help`: the recipe's own page. */

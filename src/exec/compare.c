@@ -12,8 +12,8 @@ enum {
     PIECE_ELEMENTS = 1 << 20 /* of a tensor that one thread compares */
 };
 
-/* Between these, sums of at most PIECE_ELEMENTS squares in f32 are right: squares that are too small
- * for it are a share of 1e-12 of them, and none is too large. */
+/* Between these, sums of at most PIECE_ELEMENTS squares in f32 are right: squares that are too
+ * small for it are a share of 1e-12 of them, and none is too large. */
 static const double SQUARES_LEAST = 1e-20, SQUARES_MOST = 1e38;
 
 /* A part of a pair. */

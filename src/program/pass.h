@@ -176,8 +176,8 @@ typedef struct Pass {
     WholeCall whole;                         /* WHOLE */
 
     /* For `explain`, origins of values (program_origin): of each value that is stored, reduced or
-     * selected, in the order of the code (of a primitive its own); and of all that is computed, each
-     * once. */
+     * selected, in the order of the code (of a primitive its own); and of all that is computed,
+     * each once. */
     const uint32_t *results, *origins;
     uint32_t n_results, n_origins;
 } Pass;

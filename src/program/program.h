@@ -74,8 +74,8 @@ typedef enum WholeOp {
 /* An empty program whose key shape (shape 1) is KEY, or that has none (NULL) and so is asked from
  * the start. */
 Program *program_new(Arena *arena, const Shape *key);
-/* What the values that are made from now on are part of: a number that means something to the caller,
- * 0 at first. Of equal values the first one's is kept. */
+/* What the values that are made from now on are part of: a number that means something to the
+ * caller, 0 at first. Of equal values the first one's is kept. */
 void program_set_origin(Program *program, uint32_t origin);
 uint32_t program_origin(const Program *program, ValueId id);
 /* An empty program whose shapes have the same numbers as those of MODEL, asked for what MODEL was.
