@@ -300,7 +300,8 @@ Recipe *engine_elaborate(Engine *engine) {
     for (size_t i = 0; i < options->n_settings; i++)
         settings[i] = read_setting(&options->settings[i]);
     Converter converter = {&engine->arena, engine->diags, engine->sources};
-    ConfigQuestions configs = {convert_node, convert_config, convert_is_known, &converter};
+    ConfigQuestions configs = {convert_node, convert_config, convert_network, convert_is_known,
+                               &converter};
     ElaborateOptions elaborate_options = {.configs = &configs,
                                           .settings = settings,
                                           .n_settings = options->n_settings,

@@ -24,6 +24,8 @@ struct Build {
     given; /* of the call that is made, by parameter; of the variadic one: unset */
     VECTOR(NodeId) variadic; /* the values of that one */
     VECTOR(NodeId) operands;
+    void (*say)(void *context, NodeId node); /* more of a mass that is wrong, or NULL */
+    void *say_context;
 };
 
 Build *build_new(Arena *arena, Graph *graph, Library *library, Diags *diags) {
@@ -46,6 +48,11 @@ void build_free(Build *build) {
     vector_free(&build->given);
     vector_free(&build->variadic);
     vector_free(&build->operands);
+}
+
+void build_on_mass(Build *build, void (*say)(void *context, NodeId node), void *context) {
+    build->say = say;
+    build->say_context = context;
 }
 
 Span build_from(Build *build, Span site) {
@@ -240,6 +247,8 @@ static void report_mass(Build *build, NodeId id, Mass mass) {
         diag_hint(build->diags, "to 1 for a model, to 0 for a difference of models");
         builder_free(&text);
     }
+    if (build->say != NULL)
+        build->say(build->say_context, id);
 }
 
 /* The value of a mass where each symbol is what VALUE_OF says. */
@@ -381,7 +390,16 @@ static NodeId fold_number_nodes(Build *build, AstOp op, const Node *a, const Nod
     return build_number(build, value, kind, span);
 }
 
-static NodeId fold_strings(Build *build, AstOp op, const Node *a, const Node *b, Span span) {
+/* Of A or B, a string where something else is wanted is mostly the path of a model. */
+static void hint_at_model(Build *build, NodeId a, NodeId b) {
+    const Node *node = node_of(build, node_of(build, a)->kind == NODE_STRING ? a : b);
+    if (node->kind == NODE_STRING)
+        diag_hint(build->diags, "a file is read by model(\"%.*s\")",
+                  TEXT_ARG(text_printable(build->arena, node->text)));
+}
+
+static NodeId fold_strings(Build *build, AstOp op, NodeId id_a, NodeId id_b, Span span) {
+    const Node *a = node_of(build, id_a), *b = node_of(build, id_b);
     if (op == AST_ADD)
         return build_string(
             build, text_format(build->arena, "%.*s%.*s", TEXT_ARG(a->text), TEXT_ARG(b->text)),
@@ -390,6 +408,7 @@ static NodeId fold_strings(Build *build, AstOp op, const Node *a, const Node *b,
         return build_number(build, text_equal(a->text, b->text) == (op == AST_EQ), NUMBER_BOOL,
                             span);
     diag_error(build->diags, span, "'%s' takes no strings", operator_names[op]);
+    hint_at_model(build, id_a, id_b);
     return NODE_NONE;
 }
 
@@ -415,6 +434,7 @@ static NodeId refuse_operands(Build *build, AstOp op, NodeId a, NodeId b, Span s
         diag_hint(build->diags,
                   op == AST_POW ? "powers of models are for merge methods"
                                 : "coefficients multiply models; only models are added to models");
+    hint_at_model(build, a, b);
     return NODE_NONE;
 }
 
@@ -460,6 +480,7 @@ static NodeId build_fallback(Build *build, NodeId a, NodeId b, Span span) {
     if (!is_value(build, a) || !is_value(build, b) || (x != 0 && y != 0 && x != y)) {
         diag_error(build->diags, span,
                    "'|' fills the missing keys of a model from another of the same kind");
+        hint_at_model(build, a, b);
         return NODE_NONE;
     }
     Node node = {.kind = NODE_OPERATOR, .op = AST_FALLBACK, .span = span};
@@ -480,7 +501,7 @@ NodeId build_operator(Build *build, AstOp op, NodeId a, NodeId b, Span span) {
     if (x->kind == NODE_NUMBER && y->kind == NODE_NUMBER)
         return fold_number_nodes(build, op, x, y, span);
     if (x->kind == NODE_STRING && y->kind == NODE_STRING)
-        return fold_strings(build, op, x, y, span);
+        return fold_strings(build, op, a, unary ? a : b, span);
     if ((x->kind == NODE_NULL || y->kind == NODE_NULL) && (op == AST_EQ || op == AST_NE))
         return build_number(build, (x->kind == y->kind) == (op == AST_EQ), NUMBER_BOOL, span);
     if (op == AST_FALLBACK)
@@ -499,17 +520,22 @@ NodeId build_operator(Build *build, AstOp op, NodeId a, NodeId b, Span span) {
     return id;
 }
 
+bool build_demand_model(Build *build, NodeId id, const char *why, Span span) {
+    if (is_value(build, id) && node_of(build, id)->kind != NODE_NUMBER)
+        return true;
+    diag_error(build->diags, span, "%s %s", why, operand_noun(build, id, infer(build, id)));
+    hint_at_model(build, id, id);
+    return false;
+}
+
 /* ---- views of models ---- */
 
 static NodeId build_view(Build *build, NodeKind kind, NodeId operand, Text text, Span span) {
     SpaceSet spaces;
     if (operand == NODE_NONE || !build_settle(build, operand, &spaces))
         return NODE_NONE;
-    if (!is_value(build, operand) || node_of(build, operand)->kind == NODE_NUMBER) {
-        diag_error(build->diags, span, "this is for models, not for %s",
-                   operand_noun(build, operand, infer(build, operand)));
+    if (!build_demand_model(build, operand, "this is for models, not for", span))
         return NODE_NONE;
-    }
     Node node = {.kind = kind, .text = text, .spaces = spaces, .span = span};
     return add_node(build, node, &operand, 1);
 }
@@ -578,6 +604,8 @@ static void bind_value(Binding *binding, const Parameter *parameter, const Argum
         diag_error(build->diags, argument->span, "'%.*s' of '%.*s' takes %s%s",
                    TEXT_ARG(parameter->name), TEXT_ARG(binding->method->name),
                    type_noun(parameter->type), parameter->optional ? ", or null" : "");
+        if (parameter->type == PARAMETER_TENSOR)
+            hint_at_model(build, argument->node, argument->node);
     }
 }
 

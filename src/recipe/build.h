@@ -22,6 +22,9 @@ void build_free(Build *build); /* what is not in the arena */
 /* Room for that many more nodes, so that a large graph is not moved while it grows. */
 void build_reserve(Build *build, size_t nodes);
 
+/* SAY is called behind an error about the mass of a node. */
+void build_on_mass(Build *build, void (*say)(void *context, NodeId node), void *context);
+
 /* From now on nodes point at SITE (SPAN_NONE: at their own place), which is where a function of the
  * library was called. Returns what was set before. */
 Span build_from(Build *build, Span site);
@@ -50,6 +53,10 @@ NodeId build_call(Build *build, const Method *method, const Argument *arguments,
 /* Demands that a node be usable as a model, and tells its space as far as it is known without the
  * solver (0: not). False after an error about its mass. */
 bool build_settle(Build *build, NodeId node, SpaceSet *spaces);
+
+/* Demands a model or a coefficient that is none of numbers, strings and null. False after an error
+ * at SPAN that begins with WHY and ends in what it is. */
+bool build_demand_model(Build *build, NodeId node, const char *why, Span span);
 
 /* Whether build_settle would not refuse, as far as that is known without the keys. */
 bool build_is_settled(Build *build, NodeId node);

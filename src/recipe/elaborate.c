@@ -7,6 +7,7 @@
 #include "syntax/parse.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BYTES_PER_NODE = 12 /* of a recipe's text, at a guess */ };
@@ -403,12 +404,49 @@ static void free_elaborator(Elaborator *elaborator) {
     vector_free(&elaborator->arguments);
 }
 
-/* Every output must be a model or a parameter, not an affine combination of another mass. */
-static void settle_outputs(Recipe *recipe) {
+/* What is asked of a recipe whose masses are wrong. */
+typedef struct MassQuestion {
+    const Recipe *recipe;
+    const ConfigQuestions *configs;
+    Diags *diags;
+} MassQuestion;
+
+/* Of the models that only operators stand before, one may be a network that was taken for a model.
+ */
+static void say_networks(void *context, NodeId id) {
+    const MassQuestion *question = context;
+    const ConfigQuestions *configs = question->configs;
+    const Graph *graph = question->recipe->graph;
+    bool *reached = memory_grow(NULL, id + 1);
+    memset(reached, false, id + 1);
+    reached[id] = true;
+    Text network = {NULL, 0};
+    for (NodeId at = id + 1; at-- > 0 && network.size == 0;) {
+        const Node *node = graph_node(graph, at);
+        for (uint32_t i = 0; reached[at] && node->kind == NODE_OPERATOR && i < node->n_operands;
+             i++)
+            reached[graph_operands(graph, at)[i]] = true;
+        if (reached[at] && node->kind == NODE_MODEL)
+            network = configs->network(configs->context, question->recipe, at);
+        if (network.size > 0)
+            diag_note(question->diags, node->span,
+                      "this is a '%.*s': apply(model, network, strength) adds it to a model",
+                      TEXT_ARG(network));
+    }
+    free(reached);
+}
+
+/* Every output must be a model or a parameter, not an affine combination of another mass; what is
+ * only looked at may be anything. */
+static void settle_outputs(Recipe *recipe, bool looks) {
     for (uint32_t i = 0; i < recipe->n_outputs; i++) {
+        const RecipeOutput *output = &recipe->outputs[i];
         SpaceSet spaces;
-        if (recipe->outputs[i].node != NODE_NONE)
-            build_settle(recipe->build, recipe->outputs[i].node, &spaces);
+        if (output->node == NODE_NONE || !build_settle(recipe->build, output->node, &spaces))
+            continue;
+        if (!looks && graph_node(recipe->graph, output->node)->kind != NODE_NUMBER)
+            build_demand_model(recipe->build, output->node, "a result is a model, not",
+                               output->span);
     }
 }
 
@@ -419,6 +457,8 @@ Recipe *elaborate(Arena *arena, Diags *diags, Library *library, uint32_t source,
     recipe->library = library;
     recipe->build = build_new(arena, recipe->graph, library, diags);
     recipe->folder = options->folder;
+    MassQuestion question = {recipe, options->configs, diags};
+    build_on_mass(recipe->build, say_networks, &question);
     size_t errors = diag_errors(diags);
     const Source *text = diags_find(diags, source);
     build_reserve(recipe->build, text->text.size / BYTES_PER_NODE);
@@ -441,7 +481,8 @@ Recipe *elaborate(Arena *arena, Diags *diags, Library *library, uint32_t source,
         diag_error(diags, SPAN_NONE,
                    "%.*s makes nothing: it ends in no expression and saves nothing",
                    TEXT_ARG(text->name));
-    settle_outputs(recipe);
+    settle_outputs(recipe, options->looks);
+    build_on_mass(recipe->build, NULL, NULL);
     if (diag_errors(diags) == errors)
         return recipe;
     build_free(recipe->build);

@@ -209,7 +209,8 @@ Item language_convert(const Frame *frame, NodeId operand, Text config, NodeId li
     Elaborator *elaborator = frame->elaborator;
     const ConfigQuestions *configs = elaborator->options->configs;
     SpaceSet spaces;
-    if (!build_settle(elaborator->build, operand, &spaces))
+    if (!build_settle(elaborator->build, operand, &spaces) ||
+        !build_demand_model(elaborator->build, operand, "a conversion takes a model, not", span))
         return poison;
     return item_of(
         configs->convert(configs->context, elaborator->recipe, operand, config, like, span));

@@ -90,6 +90,8 @@ typedef struct ConfigQuestions {
     NodeId (*convert)(void *context, const Recipe *recipe, NodeId operand, Text config, NodeId like,
                       Span span);
     Text (*config)(void *context, const Recipe *recipe, NodeId node);
+    /* The config of a node that holds a network; else empty. */
+    Text (*network)(void *context, const Recipe *recipe, NodeId node);
     bool (*is_known)(void *context, Text config, Span span); /* or says there that it is not */
     void *context;
 } ConfigQuestions;

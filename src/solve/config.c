@@ -220,6 +220,8 @@ static void warn_apart(ConfigSolver *solver, Choice *choice, NodeId id, const Co
                  "%.*s looks like '%.*s', but %.*s like '%.*s': only their common keys are merged",
                  TEXT_ARG(source_name(solver, id)), TEXT_ARG(best->name),
                  TEXT_ARG(source_name(solver, choice->first)), TEXT_ARG(choice->first_best->name));
+    if (config_is_network(best) != config_is_network(choice->first_best))
+        diag_hint(solver->diags, "apply(model, network, strength) adds a network to a model");
 }
 
 static void intersect(ConfigSolver *solver, Choice *choice, NodeId id, ConfigMatches matches) {

@@ -336,6 +336,12 @@ Text convert_config(void *context, const Recipe *recipe, NodeId node) {
     return n > 0 ? candidates[0]->name : TEXT("");
 }
 
+Text convert_network(void *context, const Recipe *recipe, NodeId node) {
+    uint32_t n;
+    const Config *const *candidates = find_candidates(context, recipe, node, false, &n);
+    return n > 0 && config_is_network(candidates[0]) ? candidates[0]->name : TEXT("");
+}
+
 bool convert_is_known(void *context, Text config, Span span) {
     Configs *configs = sources_configs(((const Converter *)context)->sources);
     if (configs_has(configs, config))

@@ -20,7 +20,9 @@ NodeId convert_node(void *context, const Recipe *recipe, NodeId operand, Text co
 /* Whether there is a config of that name; false after an error at SPAN. */
 bool convert_is_known(void *context, Text config, Span span);
 
-/* The name of a node's config; empty where it has none that is known, or after an error. */
+/* The name of a node's config; empty where it has none that is known, or after an error. The second
+ * one tells those of networks alone. */
 Text convert_config(void *context, const Recipe *recipe, NodeId node);
+Text convert_network(void *context, const Recipe *recipe, NodeId node);
 
 #endif
