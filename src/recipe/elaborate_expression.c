@@ -201,8 +201,17 @@ static void hint_value(const Elaborator *elaborator, const File *file, Text name
     vector_free(&names);
 }
 
+/* A file's name without quotes: a.safetensors */
+static bool names_file(const Frame *frame, const Ast *ast) {
+    return ast->a->kind == AST_NAME && text_equal(ast->text, TEXT("safetensors")) &&
+           frame_find(frame->environment, ast->a->text) == NULL;
+}
+
 static Item evaluate_member(const Frame *frame, const Ast *ast) {
     Item subject = elaborate_expression(frame, ast->a);
+    if (subject.kind == ITEM_POISON && names_file(frame, ast))
+        diag_hint(frame->elaborator->diags, "a file is read by model(\"%.*s.safetensors\")",
+                  TEXT_ARG(ast->a->text));
     if (subject.kind == ITEM_MODULE) {
         const Binding *found = environment_find(&subject.module->environment, ast->text);
         if (found != NULL)
