@@ -137,11 +137,12 @@ static void constrain_output(SpaceSolver *solver, const RecipeOutput *output, Sp
         spaces_text(solver, *allowed, &have);
         diag_error(solver->diags, output->span, "the result is a %s, not a %s", have.data,
                    want.data);
+        const char *way =
+            *allowed == SPACE_SET(SPACE_DELTA) ? "add it to a base, or write" : "write";
         diag_hint(solver->diags,
-                  *allowed == SPACE_SET(SPACE_DELTA)
-                      ? "add it to a base, or write it as it is with --space delta"
-                      : "--space %s writes it as it is",
-                  have.data);
+                  output->path_span.source != 0 ? "%s it as it is: save …, space = \"%s\""
+                                                : "%s it as it is with --space %s",
+                  way, have.data);
         builder_free(&want);
         builder_free(&have);
         return;

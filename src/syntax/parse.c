@@ -36,10 +36,15 @@ static bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-Dialect source_dialect(Text text) {
-    uint32_t at = lexer_preamble(text);
+/* Where something else than blank lines and comments begins. */
+static uint32_t skip_blank(Text text, uint32_t at) {
     while (at < text.size && (is_space(text.data[at]) || text.data[at] == '#'))
         at = text.data[at] == '#' ? line_end(text, at) : at + 1;
+    return at;
+}
+
+Dialect source_dialect(Text text) {
+    uint32_t at = skip_blank(text, lexer_preamble(text));
     Text rest = {text.data + at, text.size - at};
     if (!text_starts(rest, TEXT("version")))
         return DIALECT_RECIPE;
@@ -70,6 +75,35 @@ static bool check_source(Diags *diags, uint32_t source, Text text) {
     uint32_t at = (uint32_t)valid;
     diag_error(diags, (Span){source, at, at + 1}, "this is no UTF-8 text: byte 0x%02x is malformed",
                (unsigned char)text.data[at]);
+    return false;
+}
+
+/* Behind a name and a colon, with which no statement begins, but YAML does; AT where there is none.
+ */
+static uint32_t skip_yaml_key(Text text, uint32_t at) {
+    uint32_t end = at;
+    while (end < text.size &&
+           ((text.data[end] >= 'a' && text.data[end] <= 'z') || text.data[end] == '_'))
+        end++;
+    return end > at && end < text.size && text.data[end] == ':' ? end + 1 : at;
+}
+
+/* A configuration of mergekit is said to be one, instead of all that it is not. */
+static bool is_for_mergekit(Diags *diags, uint32_t source, Text text) {
+    uint32_t at = skip_blank(text, lexer_preamble(text));
+    if (text_starts((Text){text.data + at, text.size - at}, TEXT("---")))
+        at = skip_blank(text, line_end(text, at));
+    if (skip_yaml_key(text, at) == at)
+        return false;
+    for (; at < text.size; at = skip_blank(text, line_end(text, at))) {
+        uint32_t end = skip_yaml_key(text, at);
+        if (!text_equal((Text){text.data + at, end - at}, TEXT("merge_method:")))
+            continue;
+        diag_error(diags, (Span){source, at, end - 1},
+                   "this is a configuration of mergekit, not a recipe");
+        diag_hint(diags, "'mecha help mergekit' tells how a recipe says it");
+        return true;
+    }
     return false;
 }
 
@@ -128,7 +162,7 @@ Ast *parse_recipe_apart(Arena *arena, Arena *trees, Diags *diags, uint32_t sourc
     Text text = diags_find(diags, source)->text;
     Parser parser = {.arena = arena, .trees = trees, .diags = diags};
     parser.layout = (Layout){.diags = diags, .source = source, .text = text};
-    if (check_source(diags, source, text)) {
+    if (check_source(diags, source, text) && !is_for_mergekit(diags, source, text)) {
         parser.layout = layout_open(diags, source, text);
         read_version(&parser);
         parse(&parser);
