@@ -92,7 +92,7 @@ $(BUILD)/obj/src/kernel/hash_avx2.o:   FLAGS += $(HASH_FLAGS) $(AVX2)
 $(BUILD)/obj/src/kernel/hash_avx512.o: FLAGS += $(HASH_FLAGS) $(AVX512)
 
 # Nor is what generators write held to warnings about style.
-$(BUILD)/obj/gen/%.o: FLAGS += -Wno-unused-parameter -Wno-unused-variable -Wno-sign-compare -Wno-shadow
+$(BUILD)/obj/gen/%.o: FLAGS += -Wno-unused-parameter -Wno-unused-variable -Wno-sign-compare -Wno-shadow -Wno-type-limits
 
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c
 	@mkdir -p $(@D)
