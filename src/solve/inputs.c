@@ -77,6 +77,16 @@ static Text find_model(const Search *search, Text name) {
     return unreachable;
 }
 
+/* A web address, or the name that a model has on a hub: OWNER/NAME, which is no file's. */
+static bool is_remote(Text name) {
+    const char *slash = memchr(name.data, '/', name.size);
+    if (slash == NULL || slash == name.data || name.data[0] == '.' || name.data[0] == '~')
+        return false;
+    Text rest = {slash + 1, (size_t)(name.data + name.size - slash - 1)};
+    return (slash[-1] == ':' && text_starts(rest, TEXT("/"))) ||
+           (memchr(rest.data, '/', rest.size) == NULL && !text_ends(rest, TEXT(".safetensors")));
+}
+
 static void report_missing(const Search *search, Text wanted, Span span) {
     Text shown = text_printable(search->arena, wanted);
     diag_error(search->diags, span, "there is no file '%.*s'", TEXT_ARG(shown));
@@ -89,9 +99,12 @@ static void report_missing(const Search *search, Text wanted, Span span) {
             return;
         }
     }
-    if (search->folders.count > 1)
+    if (text_starts(wanted, TEXT("~")))
+        diag_hint(search->diags, "'~' is for shells: a recipe has the whole path");
+    else if (search->folders.count > 1)
         diag_hint(search->diags,
-                  "looked for beside the recipe, in --models-dir, MECHA_MODELS and here");
+                  "looked for beside the recipe, in --models-dir, MECHA_MODELS and here%s",
+                  is_remote(wanted) ? "; nothing is downloaded" : "");
 }
 
 static const Model *open_model(const Search *search, Text name, Span span) {
