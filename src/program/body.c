@@ -78,7 +78,7 @@ static Term shapes_differ(Lower *lower, Term a, Term b, Span span) {
     Builder x = {0}, y = {0};
     Text message = text_format(lower->arena, "tensors of the shapes %s and %s do not go together",
                                shape_text(lower, a, &x), shape_text(lower, b, &y));
-    Text hint = lower_hint_rows(lower);
+    Text hint = lower_hint_unequal(lower);
     if (hint.size > 0)
         lower_refuse(lower, span, message, hint);
     else

@@ -210,7 +210,7 @@ Term builtin_error(Call *call) {
     if (call->arguments[0].kind != TERM_STRING)
         return argument_wants(call, 0, "a string");
     return lower_refuse(call->lower, call->ast->span, call->arguments[0].text,
-                        lower_hint_rows(call->lower));
+                        lower_hint_unequal(call->lower));
 }
 
 Term builtin_absent(Call *call) {

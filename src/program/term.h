@@ -82,9 +82,9 @@ Term lower_refuse(Lower *lower, Span span, Text message, Text hint);
 
 /* Notes what the tensors that reach the call at hand look like. */
 void lower_note_shapes(Lower *lower);
-/* What to do where the models that meet in the call have different numbers of rows, and differ in
- * nothing else; else an empty text. */
-Text lower_hint_rows(Lower *lower);
+/* What to do where the models that meet in the call have different numbers of rows, or of columns,
+ * and differ in nothing else; else an empty text. */
+Text lower_hint_unequal(Lower *lower);
 
 /* The shape of a number or tensor. */
 const Shape *term_dims(Lower *lower, Term term);
