@@ -36,7 +36,7 @@ START_TEST(all_are_listed) {
     size_t lines = 0;
     for (const char *at = words; (at = strchr(at, '\n')) != NULL; at++)
         lines++;
-    ck_assert_uint_eq(lines, 39);
+    ck_assert_uint_eq(lines, 43);
     ck_assert_ptr_eq(strstr(words, "any_peft_lora "), words);
     ck_assert_ptr_nonnull(
         strstr(words, "\nsd1-ldm                                 1831 keys  Stable Diffusion 1, as "

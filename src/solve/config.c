@@ -9,6 +9,7 @@
 
 #include "base/vector.h"
 #include "solve/conversion.h"
+#include "solve/convert.h"
 #include "solve/sample.h"
 #include "solve/union.h"
 
@@ -210,6 +211,19 @@ static const Config *best_match(ConfigMatches matches) {
     return best != NULL ? best->config : NULL;
 }
 
+/* How one of two models of different configs gets the keys of the other. */
+static void hint_at_way(const ConfigSolver *solver, NodeId a, const Config *of_a, NodeId b,
+                        const Config *of_b) {
+    const Recipe *recipe = solver->solved->recipe;
+    bool forth = convert_leads(recipe, of_a->name, of_b->name);
+    if (config_is_network(of_a) != config_is_network(of_b))
+        diag_hint(solver->diags, "apply(model, network, strength) adds a network to a model");
+    else if (forth || convert_leads(recipe, of_b->name, of_a->name))
+        diag_hint(solver->diags, "as \"%.*s\" gives %.*s the keys of the other",
+                  TEXT_ARG((forth ? of_b : of_a)->name),
+                  TEXT_ARG(source_name(solver, forth ? a : b)));
+}
+
 /* Inputs of different architectures have few keys in common, which is rarely what was meant. */
 static void warn_apart(ConfigSolver *solver, Choice *choice, NodeId id, const Config *best) {
     if (solver->quiet || choice->warned || best == NULL || choice->first_best == NULL ||
@@ -220,8 +234,7 @@ static void warn_apart(ConfigSolver *solver, Choice *choice, NodeId id, const Co
                  "%.*s looks like '%.*s', but %.*s like '%.*s': only their common keys are merged",
                  TEXT_ARG(source_name(solver, id)), TEXT_ARG(best->name),
                  TEXT_ARG(source_name(solver, choice->first)), TEXT_ARG(choice->first_best->name));
-    if (config_is_network(best) != config_is_network(choice->first_best))
-        diag_hint(solver->diags, "apply(model, network, strength) adds a network to a model");
+    hint_at_way(solver, id, best, choice->first, choice->first_best);
 }
 
 static void intersect(ConfigSolver *solver, Choice *choice, NodeId id, ConfigMatches matches) {

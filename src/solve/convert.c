@@ -60,6 +60,13 @@ static bool find_path(const Recipe *recipe, Text from, Text to, Steps *steps) {
     return false;
 }
 
+bool convert_leads(const Recipe *recipe, Text from, Text to) {
+    Steps steps = {0};
+    bool found = find_path(recipe, from, to, &steps);
+    vector_free(&steps);
+    return found;
+}
+
 /* ---- two readings ---- */
 
 /* The namings of the library never differ in what they mean by a name; those of a recipe may. */
@@ -276,21 +283,29 @@ static const Method *find_general(const Recipe *recipe, Text config) {
     return NULL;
 }
 
-/* OPERAND for a model whose architecture is not known: names of modules are made from its keys. */
-static NodeId convert_for_any(const Converter *converter, const Recipe *recipe, NodeId operand,
-                              NodeId like, Span span) {
-    uint32_t n;
-    size_t errors = diag_errors(converter->diags);
-    const Config *const *candidates = find_candidates(converter, recipe, operand, true, &n);
-    if (diag_errors(converter->diags) > errors)
-        return NODE_NONE;
-    for (uint32_t i = 0; i < n; i++) {
+/* OPERAND for a model for whose architecture there are no networks of its kind: names of modules
+ * are made from its keys. NODE_NONE where its config is none that this is for. */
+static NodeId convert_for_any(const Recipe *recipe, NodeId operand, const Config *const *candidates,
+                              uint32_t n, NodeId like, Span span) {
+    for (uint32_t i = 0; i < n && like != NODE_NONE; i++) {
         const Method *method = find_general(recipe, candidates[i]->name);
         Argument arguments[] = {{.span = span, .node = operand}, {.span = span, .node = like}};
         if (method != NULL)
             return build_call(recipe->build, method, arguments, 2, span);
     }
-    return report_no_path(converter, NULL, 0, TEXT(""), graph_node(recipe->graph, like)->span);
+    return NODE_NONE;
+}
+
+/* The same for a model whose architecture is not known. */
+static NodeId convert_for_unknown(const Converter *converter, const Recipe *recipe, NodeId operand,
+                                  NodeId like, Span span) {
+    uint32_t n;
+    size_t errors = diag_errors(converter->diags);
+    const Config *const *candidates = find_candidates(converter, recipe, operand, true, &n);
+    NodeId result = convert_for_any(recipe, operand, candidates, n, like, span);
+    if (result == NODE_NONE && diag_errors(converter->diags) == errors)
+        report_no_path(converter, NULL, 0, TEXT(""), graph_node(recipe->graph, like)->span);
+    return result;
 }
 
 NodeId convert_node(void *context, const Recipe *recipe, NodeId operand, Text name, NodeId like,
@@ -301,7 +316,7 @@ NodeId convert_node(void *context, const Recipe *recipe, NodeId operand, Text na
     if (target == NULL)
         return diag_errors(converter->diags) > errors
                    ? NODE_NONE
-                   : convert_for_any(converter, recipe, operand, like, span);
+                   : convert_for_unknown(converter, recipe, operand, like, span);
     uint32_t n = 0;
     const Config *const *candidates = NULL;
     Steps steps = {0};
@@ -325,6 +340,8 @@ NodeId convert_node(void *context, const Recipe *recipe, NodeId operand, Text na
     if (found)
         result = call_path(converter, recipe, &steps, operand, like, span);
     else if (diag_errors(converter->diags) == errors)
+        result = convert_for_any(recipe, operand, candidates, n, like, span);
+    if (result == NODE_NONE && diag_errors(converter->diags) == errors)
         report_no_path(converter, candidates, n, target->name, span);
     vector_free(&steps);
     return result;

@@ -17,6 +17,9 @@ typedef struct Converter {
 NodeId convert_node(void *context, const Recipe *recipe, NodeId operand, Text config, NodeId like,
                     Span span);
 
+/* Whether some path of conversions leads from one config to another. */
+bool convert_leads(const Recipe *recipe, Text from, Text to);
+
 /* Whether there is a config of that name; false after an error at SPAN. */
 bool convert_is_known(void *context, Text config, Span span);
 

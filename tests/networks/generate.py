@@ -605,8 +605,8 @@ IA3 = {"peft_type": "IA3", "target_modules": ["q_proj", "down_proj", "conv"], "f
 write_peft("peft-ia3", IA3, "ia3_l", ia3_peft((12, 8), False))
 write_peft("peft-ia3_feedforward", IA3, "ia3_l", ia3_peft((12, 8), True), "model.layers.0.mlp.down_proj")
 write_peft("peft-ia3_square", IA3, "ia3_l", ia3_peft((8, 8), True), "model.layers.0.mlp.down_proj")
-write_peft("peft-ia3_convolution", IA3, "ia3_l", ia3_peft((6, 6, 3, 3), True), "encoder.conv_in")
-write_peft("peft-ia3_convolution_outputs", IA3, "ia3_l", ia3_peft((6, 6, 3, 3), False), "encoder.conv_out")
+write_peft("peft-ia3_convolution", IA3, "ia3_l", ia3_peft((6, 6, 3, 3), True), "patches.conv_in")
+write_peft("peft-ia3_convolution_outputs", IA3, "ia3_l", ia3_peft((6, 6, 3, 3), False), "patches.conv_out")
 factor = draw(12, 1)
 write_peft("peft-ia3_fan_in_fan_out", IA3 | {"fan_in_fan_out": True}, "ia3_l",
            (factor, base((8, 12)) * factor.reshape(1, -1) - base((8, 12))), "transformer.h.0.attn.c_attn")
@@ -616,7 +616,7 @@ write_peft("peft-oft_first", OFT, "oft_r", oft_first((12, 8), 3))
 write_peft("peft-oft_first_cut", OFT | {"r": 5}, "oft_r", oft_first((12, 8), 5))
 write_peft("peft-oft_first_shared", OFT | {"block_share": True}, "oft_r", oft_first((12, 8), 3, shared=True))
 write_peft("peft-oft_first_coft", OFT | {"coft": True}, "oft_r", oft_first((12, 8), 3, eps=float(np.float32(0.01))))
-write_peft("peft-oft_first_convolution", OFT, "oft_r", oft_first((6, 4, 3, 3), 3), "encoder.conv_in")
+write_peft("peft-oft_first_convolution", OFT, "oft_r", oft_first((6, 4, 3, 3), 3), "patches.conv_in")
 NEW = {"peft_type": "OFT", "r": 0, "oft_block_size": 4, "coft": False, "eps": 0.01, "block_share": False, "use_cayley_neumann": True,
        "num_cayley_neumann_terms": 5}
 for terms in (5, 7, 4, 3, 2):
@@ -625,11 +625,11 @@ EXACT = NEW | {"use_cayley_neumann": False}
 write_peft("peft-oft", EXACT, "oft_R.weight", oft_peft((6, 12), 4))
 write_peft("peft-oft_shared", EXACT | {"block_share": True}, "oft_R.weight", oft_peft((6, 12), 4, shared=True))
 write_peft("peft-oft_coft", EXACT | {"coft": True}, "oft_R.weight", oft_peft((6, 12), 4, eps=float(np.float32(0.01))))
-write_peft("peft-oft_convolution", EXACT, "oft_R.weight", oft_peft((6, 4, 3, 3), 6), "encoder.conv_in")
+write_peft("peft-oft_convolution", EXACT, "oft_R.weight", oft_peft((6, 4, 3, 3), 6), "patches.conv_in")
 BOFT = {"peft_type": "BOFT", "boft_block_size": 4, "boft_block_num": 0, "boft_n_butterfly_factor": 1, "fan_in_fan_out": False}
 for name, shape, stages, count, key in [
     ("peft-boft", (6, 16), 1, 4, QPROJ), ("peft-boft_2_stages", (6, 16), 2, 4, QPROJ), ("peft-boft_3_stages", (6, 32), 3, 8, QPROJ),
-    ("peft-boft_odd", (6, 15), 1, 5, QPROJ), ("peft-boft_convolution", (6, 4, 2, 2), 2, 4, "encoder.conv_in"),
+    ("peft-boft_odd", (6, 15), 1, 5, QPROJ), ("peft-boft_convolution", (6, 4, 2, 2), 2, 4, "patches.conv_in"),
 ]:
     data, scale, delta = boft_peft(shape, stages, count)
     write_adapter(name, BOFT | {"boft_n_butterfly_factor": stages}, key + ".weight",
@@ -641,8 +641,8 @@ for name, shape, place in [("peft-dora_square", (8, 8), (8,)), ("peft-dora_convo
     scale = (np.abs(draw(*place)) + 0.5).astype(np.float32).astype(np.float64)
     moved = base(shape) + (matrix(up) @ matrix(down)).reshape(shape) * 1.5
     norms = np.sqrt((moved**2).sum(axis=tuple(range(1, len(shape))), keepdims=True))
-    write_adapter(name, SETTINGS | {"use_dora": True}, "encoder.conv_in.weight",
-                  ({f"base_model.model.encoder.conv_in.{part}": value for part, value in
+    write_adapter(name, SETTINGS | {"use_dora": True}, "patches.conv_in.weight",
+                  ({f"base_model.model.patches.conv_in.{part}": value for part, value in
                     [("lora_B.weight", up), ("lora_A.weight", down), ("lora_magnitude_vector.weight", scale)]},
                    moved * scale.reshape(norms.shape) / norms - base(shape)))
 case, delta = peft(rank=4)
@@ -755,7 +755,7 @@ def write_peft_cases(prefix, target, module, key, shape):
             file.write(json.dumps(settings).replace("PLACE", module.rsplit(".", 1)[-1]))
 
 
-write_peft_cases("peft_convolution", "-", "encoder.conv_in", "encoder.conv_in.weight", (6, 6, 2, 2))
+write_peft_cases("peft_convolution", "-", "patches.conv_in", "patches.conv_in.weight", (6, 6, 2, 2))
 for architecture, target, module, place in PLACES:
     write_peft_cases(f"{architecture}-peft", target, module, f"{place}{module}.weight", (6, 24))
 case, delta = halves((12, 8), "lora_up.weight", "lora_down.weight", 3.0)
@@ -765,5 +765,11 @@ for i, part in enumerate("qkv"):
 
 # Cells of the tables in docs/networks.md that nothing above is in.
 
-write_peft("peft-oft_convolution_5_terms", NEW, "oft_R.weight", oft_peft((6, 4, 3, 3), 6, terms=5), "encoder.conv_in")
+write_peft("peft-oft_convolution_5_terms", NEW, "oft_R.weight", oft_peft((6, 4, 3, 3), 6, terms=5), "patches.conv_in")
 write_parts("flux-parts_query", "flux-flux", LINEAR1, [1, 1, 1, 4], [SINGLE[0], None, None, None])
+
+# An architecture that is known, and for which there are no networks of its own.
+up, down = draw(4, 2, 1, 1), draw(2, 4, 1, 1)
+write_adapter("peft-lora_autoencoder", SETTINGS, "post_quant_conv.weight",
+              ({"base_model.model.post_quant_conv.lora_B.weight": up, "base_model.model.post_quant_conv.lora_A.weight": down},
+               (matrix(up) @ matrix(down)).reshape(4, 4, 1, 1) * 1.5))
