@@ -226,15 +226,26 @@ static void hint_at_way(const ConfigSolver *solver, NodeId a, const Config *of_a
 
 /* Inputs of different architectures have few keys in common, which is rarely what was meant. */
 static void warn_apart(ConfigSolver *solver, Choice *choice, NodeId id, const Config *best) {
-    if (solver->quiet || choice->warned || best == NULL || choice->first_best == NULL ||
-        choice->first_best == best)
+    if (solver->quiet || choice->warned || best == choice->first_best)
         return;
+    NodeId other = choice->first;
     choice->warned = true;
-    diag_warning(solver->diags, graph_node(solver->graph, id)->span,
-                 "%.*s looks like '%.*s', but %.*s like '%.*s': only their common keys are merged",
-                 TEXT_ARG(source_name(solver, id)), TEXT_ARG(best->name),
-                 TEXT_ARG(source_name(solver, choice->first)), TEXT_ARG(choice->first_best->name));
-    hint_at_way(solver, id, best, choice->first, choice->first_best);
+    if (best != NULL && choice->first_best != NULL) {
+        diag_warning(
+            solver->diags, graph_node(solver->graph, id)->span,
+            "%.*s looks like '%.*s', but %.*s like '%.*s': only their common keys are merged",
+            TEXT_ARG(source_name(solver, id)), TEXT_ARG(best->name),
+            TEXT_ARG(source_name(solver, other)), TEXT_ARG(choice->first_best->name));
+        hint_at_way(solver, id, best, other, choice->first_best);
+    } else if (solver->solved->models[id] != NULL && solver->solved->models[other] != NULL) {
+        NodeId unknown = best == NULL ? id : other;
+        diag_warning(solver->diags, graph_node(solver->graph, unknown)->span,
+                     "%.*s looks like nothing that is known, but %.*s like '%.*s': only their "
+                     "common keys are merged",
+                     TEXT_ARG(source_name(solver, unknown)),
+                     TEXT_ARG(source_name(solver, best == NULL ? other : id)),
+                     TEXT_ARG((best == NULL ? choice->first_best : best)->name));
+    }
 }
 
 static void intersect(ConfigSolver *solver, Choice *choice, NodeId id, ConfigMatches matches) {
