@@ -109,10 +109,10 @@ static uint32_t find_unequal(const Lower *lower, uint32_t dimension, Own *found)
         bool meets = reached[id] && solved->models[id] != NULL &&
                      solved->domain_of[id] == solved->domain_of[lower->call];
         const Tensor *tensor = meets ? solved_tensor(solved, id, lower->key) : NULL;
-        if (tensor == NULL || tensor->shape.rank <= dimension)
+        if (tensor == NULL || tensor->shape.rank == 0)
             continue;
         found[n++] = (Own){id, tensor};
-        if (!is_no_network(lower, id) ||
+        if (tensor->shape.rank <= dimension || !is_no_network(lower, id) ||
             !differ_in_one(found[0].tensor->shape, tensor->shape, dimension))
             return 0;
         unequal |= found[0].tensor->shape.dims[dimension] != tensor->shape.dims[dimension];
