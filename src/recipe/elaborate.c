@@ -411,8 +411,7 @@ typedef struct MassQuestion {
     Diags *diags;
 } MassQuestion;
 
-/* Of the models that only operators stand before, one may be a network that was taken for a model.
- */
+/* Of the models that only operators stand before, one may be a network, taken for a model. */
 static void say_networks(void *context, NodeId id) {
     const MassQuestion *question = context;
     const ConfigQuestions *configs = question->configs;

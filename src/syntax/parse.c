@@ -78,8 +78,7 @@ static bool check_source(Diags *diags, uint32_t source, Text text) {
     return false;
 }
 
-/* Behind a name and a colon, with which no statement begins, but YAML does; AT where there is none.
- */
+/* Behind a name and a colon, as YAML begins but no statement; AT where there is none. */
 static uint32_t skip_yaml_key(Text text, uint32_t at) {
     uint32_t end = at;
     while (end < text.size &&
@@ -88,8 +87,8 @@ static uint32_t skip_yaml_key(Text text, uint32_t at) {
     return end > at && end < text.size && text.data[end] == ':' ? end + 1 : at;
 }
 
-/* A configuration of mergekit is said to be one, instead of all that it is not. */
-static bool is_for_mergekit(Diags *diags, uint32_t source, Text text) {
+/* A configuration of mergekit is said to be one, instead of all that it is not; then true. */
+static bool refuse_mergekit(Diags *diags, uint32_t source, Text text) {
     uint32_t at = skip_blank(text, lexer_preamble(text));
     if (text_starts((Text){text.data + at, text.size - at}, TEXT("---")))
         at = skip_blank(text, line_end(text, at));
@@ -162,7 +161,7 @@ Ast *parse_recipe_apart(Arena *arena, Arena *trees, Diags *diags, uint32_t sourc
     Text text = diags_find(diags, source)->text;
     Parser parser = {.arena = arena, .trees = trees, .diags = diags};
     parser.layout = (Layout){.diags = diags, .source = source, .text = text};
-    if (check_source(diags, source, text) && !is_for_mergekit(diags, source, text)) {
+    if (check_source(diags, source, text) && !refuse_mergekit(diags, source, text)) {
         parser.layout = layout_open(diags, source, text);
         read_version(&parser);
         parse(&parser);
