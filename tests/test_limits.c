@@ -42,6 +42,7 @@ START_TEST(a_long_chain_needs_no_deep_stack) {
         add_step(&recipe, i);
     write_file(folder, "chain.mecha", recipe.data, recipe.size);
     write_model(folder, "a.safetensors", &(TestTensor){"x", 3, 1}, 1);
+    write_model(folder, "b.safetensors", &(TestTensor){"x", 3, 5}, 1);
     expect_quiet("ulimit -s 256; \"$MECHA\" check chain.mecha &&\n"
                  "\"$MECHA\" run -q chain.mecha -o out.safetensors");
     ck_assert(path_exists(folder, "out.safetensors"));
