@@ -153,6 +153,7 @@ START_TEST(chapters_of_the_language_are_topics) {
         "has mass 1, a delta 0.\n",
         "");
     expect_script("\"$MECHA\" help operators-and-mass | head -n 1", 0, "Operators and mass\n", "");
+    expect_script("\"$MECHA\" help mergekit | head -n 1", 0, "Coming from mergekit\n", "");
     expect_script("\"$MECHA\" help configs | grep -c '^usage: mecha configs\\|^Configs$'", 0, "2\n",
                   "");
     expect_script("\"$MECHA\" help operaters", 2, "",
